@@ -1,0 +1,77 @@
+//! The command line: clap types, and how they become configurations and texts.
+//!
+//! One file per command where it needs more than a screen. Nothing is printed here; `main` does.
+
+mod check;
+#[cfg(feature = "lab")]
+mod demo;
+mod explain;
+mod output;
+mod sign;
+mod values;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use check::{CheckArgs, Job, replay_file};
+#[cfg(feature = "lab")]
+pub use demo::{demo_job, demo_list, demo_scenario};
+pub use explain::ExplainArgs;
+pub use output::{OutputArgs, write_report};
+pub use sign::SignArgs;
+
+/// Tells whether this machine can reach a Tencent Cloud COS bucket well, over which network, and if not, why.
+#[derive(Debug, Parser)]
+#[command(name = "cosprobe", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 healthy, 1 findings, 2 usage, 3 inconclusive, 4 expectation missed, 5 output, 130 interrupted.\n\
+    Every flag can also be set by a variable: COSPROBE_ and its name in capitals, such as COSPROBE_REGION."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Diagnose the way to one or more endpoints: names, routes, TCP, TLS, HTTP and signature
+    Check(Box<CheckArgs>),
+    /// Show a whole diagnosis on loopback, against a COS double and a name server inside this program
+    #[cfg(feature = "lab")]
+    Demo(DemoArgs),
+    /// Judge a saved JSON report again
+    Diagnose(DiagnoseArgs),
+    /// Show the page of a finding, or list all findings
+    Explain(ExplainArgs),
+    /// Make a COS request signature, offline
+    Sign(SignArgs),
+    /// Print the JSON Schema of the report
+    Schema,
+}
+
+/// Arguments of `demo`.
+#[cfg(feature = "lab")]
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// What is wrong in the network; see --list
+    #[arg(default_value = "healthy-private")]
+    pub scenario: String,
+    /// List the scenarios
+    #[arg(long)]
+    pub list: bool,
+    /// How and where to report.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `diagnose`.
+#[derive(Debug, Args)]
+pub struct DiagnoseArgs {
+    /// The report, as written by `--format json`; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub from: std::path::PathBuf,
+    /// How and where to report.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}

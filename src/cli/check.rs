@@ -1,0 +1,266 @@
+//! `check`: flags and environment to a configuration.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+
+use super::output::OutputArgs;
+use super::values::{self, ResolverArg};
+use crate::config::{Config, ConnectTo, Family, Limits, NameServers, Policy, Route, Signing, Trust};
+use crate::credential::Credential;
+use crate::error::{Error, usage};
+use crate::probe;
+use crate::target::{COS_SUFFIXES, EndpointRole, ROLES, Target, TargetDefaults};
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Buckets (examplebucket-1250000000), hosts, URLs, cos:// addresses, regions or IP addresses
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Read further targets from a file, one a line; # begins a comment, - is standard input
+    #[arg(long, value_name = "FILE", env = "COSPROBE_TARGETS_FROM")]
+    targets_from: Option<PathBuf>,
+    /// Region of the buckets, such as ap-guangzhou
+    #[arg(long, env = "COSPROBE_REGION", value_parser = values::region)]
+    region: Option<String>,
+    /// Kind of endpoint to build for the buckets
+    #[arg(long, value_name = "KIND", env = "COSPROBE_ENDPOINT", value_parser = role_parser())]
+    endpoint: Option<String>,
+    /// Domain suffix of the endpoints that are built
+    #[arg(long, env = "COSPROBE_SUFFIX", default_value = COS_SUFFIXES[0], value_parser = COS_SUFFIXES.to_vec())]
+    suffix: String,
+    /// Ports to test; 80 speaks HTTP, 443 HTTPS, others are connected to
+    #[arg(short, long, value_name = "N", env = "COSPROBE_PORT", value_delimiter = ',', default_value = "80,443",
+        value_parser = clap::value_parser!(u16).range(1..))]
+    port: Vec<u16>,
+    /// Use IPv4 only
+    #[arg(short = '4', long, env = "COSPROBE_IPV4", value_parser = FalseyValueParser::new(), conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6', long, env = "COSPROBE_IPV6", value_parser = FalseyValueParser::new())]
+    ipv6: bool,
+    /// TCP connects per address and port
+    #[arg(short, long, value_name = "N", env = "COSPROBE_COUNT", default_value = "5",
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    count: u16,
+    /// Time between the starts of two connects to one address and port
+    #[arg(short, long, value_name = "TIME", env = "COSPROBE_INTERVAL", default_value = "4ms", value_parser = values::duration)]
+    interval: Duration,
+    /// Time for one look-up, connect, handshake or request
+    #[arg(short, long, value_name = "TIME", env = "COSPROBE_TIMEOUT", default_value = "3", value_parser = values::positive_duration)]
+    timeout: Duration,
+    /// Time for the whole run
+    #[arg(long, value_name = "TIME", env = "COSPROBE_DEADLINE", default_value = "20", value_parser = values::positive_duration)]
+    deadline: Duration,
+    /// Steps under way at the same time
+    #[arg(long, value_name = "N", env = "COSPROBE_CONCURRENCY", default_value = "64",
+        value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: u16,
+    /// Name server to ask instead of the machine's own: system, vpc, dnspod, IP[:PORT], udp://…, tcp://… (repeatable)
+    #[arg(long, env = "COSPROBE_RESOLVER", value_delimiter = ',', value_parser = values::resolver)]
+    resolver: Vec<ResolverArg>,
+    /// Name server behind `vpc`, instead of Tencent's pair (repeatable)
+    #[arg(long, value_name = "IP", env = "COSPROBE_VPC_RESOLVER", value_delimiter = ',')]
+    vpc_resolver: Vec<IpAddr>,
+    /// Connect to ADDR:PORT for HOST:PORT, as curl does; HOST may be a resolved address (repeatable)
+    #[arg(long, value_name = "HOST:PORT:ADDR:PORT", env = "COSPROBE_CONNECT_TO", value_delimiter = ',', value_parser = values::connect_to)]
+    connect_to: Vec<ConnectTo>,
+    /// PEM file with CA certificates to trust beside the system's
+    #[arg(long, value_name = "FILE", env = "COSPROBE_CACERT")]
+    cacert: Option<PathBuf>,
+    /// Report untrusted certificates as information only; no signature is sent to such a server all the same
+    #[arg(long, env = "COSPROBE_INSECURE", value_parser = FalseyValueParser::new())]
+    insecure: bool,
+    /// Send anonymous requests only
+    #[arg(long, env = "COSPROBE_ANONYMOUS", value_parser = FalseyValueParser::new())]
+    anonymous: bool,
+    /// Also send signatures to this host outside COS's domains (repeatable)
+    #[arg(long, value_name = "HOST", env = "COSPROBE_SIGN_FOR_HOST", value_delimiter = ',')]
+    sign_for_host: Vec<String>,
+    /// Also send signatures over plain HTTP, where everyone on the path can read them
+    #[arg(long, env = "COSPROBE_SIGN_OVER_HTTP", value_parser = FalseyValueParser::new())]
+    sign_over_http: bool,
+    /// The route that is to be used; another one is a finding
+    #[arg(long, value_name = "ROUTE", env = "COSPROBE_EXPECT")]
+    expect: Option<ExpectedRoute>,
+    /// Put a label into the report (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", env = "COSPROBE_LABEL", value_delimiter = ',', value_parser = values::label)]
+    label: Vec<(String, String)>,
+    /// How and where to report.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What `--expect` takes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExpectedRoute {
+    Private,
+    Public,
+}
+
+fn role_parser() -> Vec<&'static str> {
+    ROLES.iter().map(|(_, word)| *word).collect()
+}
+
+/// Everything that a check needs.
+#[derive(Debug)]
+pub struct Job {
+    /// What to do.
+    pub config: Config,
+    /// What to sign with.
+    pub credential: Option<Credential>,
+    /// What to attach to the report.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl CheckArgs {
+    /// Reads targets, files and the credential from the environment; refuses what cannot work before anything is sent.
+    ///
+    /// # Errors
+    /// What is wrong with the command line, the environment or a file.
+    pub fn job(&self) -> Result<Job, Error> {
+        let targets = self.parsed_targets()?;
+        if let Some(path) = &self.cacert {
+            probe::check_ca_file(path)?;
+        }
+        let credential =
+            if self.anonymous { None } else { Credential::from_environment(|name| std::env::var(name).ok())? };
+        let config = Config {
+            targets,
+            limits: Limits {
+                attempt_timeout: self.timeout,
+                deadline: self.deadline,
+                count: self.count,
+                interval: self.interval,
+                concurrency: usize::from(self.concurrency),
+                ..Limits::default()
+            },
+            family: match (self.ipv4, self.ipv6) {
+                (true, _) => Family::V4,
+                (_, true) => Family::V6,
+                _ => Family::Both,
+            },
+            name_servers: self.name_servers(),
+            connect_to: self.connect_to.clone(),
+            trust: Trust { ca_file: self.cacert.clone() },
+            signing: Signing {
+                has_credential: credential.is_some(),
+                anonymous_only: self.anonymous,
+                further_hosts: self.sign_for_host.clone(),
+                over_clear_text: self.sign_over_http,
+            },
+            policy: Policy {
+                expect: self.expect.map(|route| match route {
+                    ExpectedRoute::Private => Route::Private,
+                    ExpectedRoute::Public => Route::Public,
+                }),
+                insecure: self.insecure,
+                ..Policy::default()
+            },
+        };
+        Ok(Job { config, credential, labels: self.label.iter().cloned().collect() })
+    }
+
+    /// The targets, each host once.
+    fn parsed_targets(&self) -> Result<Vec<Target>, Error> {
+        let defaults = TargetDefaults {
+            region: self.region.clone(),
+            role: self.endpoint.as_ref().and_then(|word| ROLES.iter().find(|(_, w)| w == word)).map(|(role, _)| *role),
+            suffix: self.suffix.clone(),
+            ports: self.port.clone(),
+        };
+        let from_file = self.targets_from.as_ref().map(read_targets).transpose()?.unwrap_or_default();
+        let mut targets: Vec<Target> = Vec::new();
+        for text in self.targets.iter().chain(&from_file) {
+            let target = Target::parse(text, &defaults)?;
+            match targets.iter_mut().find(|earlier| earlier.host == target.host) {
+                None => targets.push(target),
+                Some(earlier) if earlier.path == target.path => {
+                    let new = target.services.into_iter().filter(|service| !earlier.services.contains(service));
+                    let new: Vec<_> = new.collect();
+                    earlier.services.extend(new);
+                }
+                Some(_) => {
+                    return usage(format!("{} is given twice with different keys: check one at a time", target.host));
+                }
+            }
+        }
+        if targets.is_empty() {
+            return usage(
+                "there is nothing to check: give a bucket such as examplebucket-1250000000 --region ap-guangzhou",
+            );
+        }
+        Ok(targets)
+    }
+
+    fn name_servers(&self) -> NameServers {
+        let mut servers = NameServers { system: self.resolver.is_empty(), extra: Vec::new() };
+        for resolver in &self.resolver {
+            match resolver {
+                ResolverArg::System => servers.system = true,
+                ResolverArg::Vpc => servers.extra.extend(values::vpc_servers(&self.vpc_resolver)),
+                ResolverArg::Server(server) => servers.extra.push(*server),
+            }
+        }
+        servers
+    }
+
+    /// Notes about the targets that are worth a look before the run.
+    pub fn hints(job: &Job) -> Vec<String> {
+        let unknown = |target: &&Target| target.region.as_deref().is_some_and(|id| crate::region::find(id).is_none());
+        let hint = |target: &Target| {
+            let id = target.region.as_deref().unwrap_or_default();
+            let near = crate::region::near(id);
+            let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) };
+            format!("region '{id}' is not in cosprobe's table{hint}; DNS decides")
+        };
+        let of_role = |role: EndpointRole| role != EndpointRole::Legacy;
+        job.config.targets.iter().filter(|target| of_role(target.role)).filter(unknown).map(hint).collect()
+    }
+}
+
+fn read_targets(path: &PathBuf) -> Result<Vec<String>, Error> {
+    let text = read_text(path, "targets")?;
+    Ok(text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect())
+}
+
+/// Reads a text file, or standard input for `-`. Input beyond 64 MiB is refused.
+pub(super) fn read_text(path: &PathBuf, what: &'static str) -> Result<String, Error> {
+    const MOST: u64 = 64 * 1024 * 1024;
+    let failed = |source| Error::Read { what, path: path.clone(), source };
+    let mut bytes = Vec::new();
+    if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    }
+    let malformed =
+        |problem: &str| Error::Malformed { expected: "a text file", path: path.clone(), problem: problem.to_owned() };
+    if bytes.len() as u64 > MOST {
+        return Err(malformed("it is larger than 64 MiB"));
+    }
+    String::from_utf8(bytes).map_err(|_| malformed("it is not UTF-8"))
+}
+
+/// Reads a saved report and judges it again.
+///
+/// # Errors
+/// When the file cannot be read or is not a report.
+pub fn replay_file(path: &PathBuf) -> Result<crate::report::Report, Error> {
+    let text = read_text(path, "the report")?;
+    crate::replay(&text).map_err(|problem| Error::Malformed {
+        expected: "a report that `cosprobe check --format json` wrote",
+        path: path.clone(),
+        problem,
+    })
+}

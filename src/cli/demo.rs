@@ -1,0 +1,60 @@
+//! `demo`: a check of the embedded lab, through the seams that users have.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use super::check::Job;
+use crate::config::{Config, Family, Limits, NameServer, NameServers, Policy, Signing, Trust};
+use crate::credential::Credential;
+use crate::error::{Error, usage};
+use crate::evidence::DnsTransport;
+use crate::lab::{self, Lab, SCENARIOS, Scenario};
+use crate::target::{Target, TargetDefaults};
+
+/// The list of scenarios.
+pub fn demo_list() -> String {
+    let shown = || SCENARIOS.iter().filter(|scenario| !scenario.hidden);
+    let widest = shown().map(|scenario| scenario.name.len()).max().unwrap_or_default();
+    shown().map(|scenario| format!("{:widest$}  {}\n", scenario.name, scenario.summary)).collect()
+}
+
+/// The scenario with a name.
+///
+/// # Errors
+/// When there is none; names that look alike are told.
+pub fn demo_scenario(name: &str) -> Result<&'static Scenario, Error> {
+    if let Some(scenario) = lab::find(name) {
+        return Ok(scenario);
+    }
+    let distance = |scenario: &&Scenario| strsim::damerau_levenshtein(name, scenario.name);
+    let near = SCENARIOS.iter().filter(|scenario| !scenario.hidden).min_by_key(distance).filter(|s| distance(s) <= 4);
+    let hint = near.map_or_else(String::new, |scenario| format!("; did you mean {}?", scenario.name));
+    usage(format!("there is no scenario '{name}'{hint} `cosprobe demo --list` shows all"))
+}
+
+/// The check of a running lab.
+///
+/// # Errors
+/// When the lab's own host is refused, which is a defect.
+pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
+    let credential = Credential {
+        secret_id: lab.secret_id().to_owned(),
+        secret_key: SecretString::from(lab.secret_key().to_owned()),
+        token: lab.token().map(|token| SecretString::from(token.to_owned())),
+        source: "the demo's fake key".to_owned(),
+    };
+    let resolver = NameServer { address: lab.resolver(), transport: DnsTransport::Udp };
+    let config = Config {
+        targets: vec![Target::parse(lab.host(), &TargetDefaults::default())?],
+        limits: Limits::default(),
+        family: Family::Both,
+        name_servers: NameServers { system: false, extra: vec![resolver] },
+        connect_to: lab.connect_to().to_vec(),
+        trust: Trust { ca_file: Some(lab.ca_file().to_owned()) },
+        signing: Signing { has_credential: true, ..Signing::default() },
+        policy: Policy::default(),
+    };
+    let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);
+    Ok(Job { config, credential: Some(credential), labels })
+}

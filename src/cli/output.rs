@@ -1,0 +1,127 @@
+//! How and where to report: the flags of every command that makes a report, and writing it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+
+use crate::diagnose::Severity;
+use crate::error::Error;
+use crate::report::{FORMATS, Format};
+
+/// How and where to report.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// How the report is written
+    #[arg(long, value_name = "NAME", env = "COSPROBE_FORMAT", default_value = "table", value_parser = format_parser())]
+    pub format: Format,
+    /// Write the report to a file instead of standard output; an existing file is replaced at the end
+    #[arg(short, long, value_name = "FILE", env = "COSPROBE_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// Write nothing to standard output; the exit code tells
+    #[arg(short, long, env = "COSPROBE_QUIET", value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
+    /// Tell on standard error what is observed while it is
+    #[arg(short, long, env = "COSPROBE_VERBOSE", value_parser = FalseyValueParser::new())]
+    pub verbose: bool,
+    /// Do not use colours; so does the variable NO_COLOR, or output that is no terminal
+    #[arg(long, env = "COSPROBE_NO_COLOR", value_parser = FalseyValueParser::new())]
+    pub no_color: bool,
+    /// Lowest severity of a root finding that makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", env = "COSPROBE_FAIL_ON", default_value = "error")]
+    fail_on: FailOn,
+}
+
+/// What `--fail-on` takes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FailOn {
+    Warning,
+    Error,
+}
+
+impl OutputArgs {
+    /// Lowest severity that makes the exit code 1.
+    pub const fn fail_on(&self) -> Severity {
+        match self.fail_on {
+            FailOn::Warning => Severity::Warning,
+            FailOn::Error => Severity::Error,
+        }
+    }
+}
+
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(
+        FORMATS.iter().map(|(_, word, help)| clap::builder::PossibleValue::new(*word).help(*help)),
+    )
+    .map(|word| FORMATS.iter().find(|(_, known, _)| *known == word).map_or(Format::Table, |(format, _, _)| *format))
+}
+
+/// Writes a finished text to a file or to standard output.
+///
+/// A regular file is written beside its place and then renamed, so that a reader never sees half a report. A closed pipe is no
+/// error: the reader has seen enough.
+///
+/// # Errors
+/// When the text could not be written.
+pub fn write_report(text: &str, output: Option<&Path>) -> Result<(), Error> {
+    let Some(path) = output.filter(|path| path.as_os_str() != "-") else {
+        return to_stdout(text).map_err(|source| Error::Write { path: "standard output".into(), source });
+    };
+    to_file(text, path).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+fn to_stdout(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+fn to_file(text: &str, path: &Path) -> io::Result<()> {
+    // The link stays, its file is replaced; a device or pipe is written to as it is.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+        return fs::OpenOptions::new().write(true).open(&path)?.write_all(text.as_bytes());
+    }
+    let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?.to_string_lossy().into_owned();
+    let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&part)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    drop(file);
+    if let Ok(metadata) = fs::metadata(&path) {
+        // The new file keeps the old one's permissions; where that is not allowed, the new ones are as good.
+        let _ = fs::set_permissions(&part, metadata.permissions());
+    }
+    let renamed = written.and_then(|()| fs::rename(&part, &path));
+    if renamed.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&part);
+    }
+    renamed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.json");
+        fs::write(&path, "old and longer").unwrap();
+        write_report("new\n", Some(&path)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_an_error() {
+        let missing = Path::new("no/such/directory/report.json");
+        assert!(matches!(write_report("x", Some(missing)), Err(Error::Write { .. })));
+        assert!(matches!(write_report("x", Some(Path::new("/dev/full"))), Err(Error::Write { .. })));
+    }
+}

@@ -1,0 +1,185 @@
+//! Parsers of single values. Their messages say how the value should look.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::config::{ConnectTo, NameServer};
+use crate::evidence::DnsTransport;
+
+/// Tencent's name servers inside a VPC, in every region (Tencent CVM documentation, "Private Network Service").
+const VPC_RESOLVERS: [IpAddr; 2] =
+    [IpAddr::V4(std::net::Ipv4Addr::new(183, 60, 83, 19)), IpAddr::V4(std::net::Ipv4Addr::new(183, 60, 82, 98))];
+/// DNSPod's public resolver.
+const DNSPOD_RESOLVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(119, 29, 29, 29));
+
+/// Seconds, or a number with a unit: `20ms`, `1.5s`, `2m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    let seconds = number.parse::<f64>().unwrap_or(f64::NAN) * factor;
+    // A day is more than any run takes, and keeps every sum of times in range.
+    if (0.0..=86_400.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("it should be a number of seconds or carry a unit, such as 3, 20ms, 1.5s or 2m, up to a day".to_owned())
+    }
+}
+
+/// A duration that is not zero.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it should be longer than zero".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// What `--resolver` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResolverArg {
+    /// The machine's own.
+    System,
+    /// Tencent's pair inside a VPC.
+    Vpc,
+    /// One server.
+    Server(NameServer),
+}
+
+/// `system`, `vpc`, `dnspod`, `IP[:PORT]`, `udp://IP[:PORT]` or `tcp://IP[:PORT]`.
+pub(super) fn resolver(text: &str) -> Result<ResolverArg, String> {
+    let server = |address, transport| ResolverArg::Server(NameServer { address, transport });
+    match text {
+        "system" => return Ok(ResolverArg::System),
+        "vpc" => return Ok(ResolverArg::Vpc),
+        "dnspod" => return Ok(server(SocketAddr::new(DNSPOD_RESOLVER, 53), DnsTransport::Udp)),
+        _ => {}
+    }
+    let (transport, rest) = match text.split_once("://") {
+        None => (DnsTransport::Udp, text),
+        Some(("udp", rest)) => (DnsTransport::Udp, rest),
+        Some(("tcp", rest)) => (DnsTransport::Tcp, rest),
+        Some((other, _)) => return Err(format!("name servers are asked over udp or tcp, not over '{other}'")),
+    };
+    address_with_port(rest, 53).map(|address| server(address, transport)).ok_or_else(|| {
+        "it should be system, vpc, dnspod, an address such as 119.29.29.29 or 119.29.29.29:53, udp://… or tcp://…"
+            .to_owned()
+    })
+}
+
+/// The servers behind `vpc`, given those of `--vpc-resolver`.
+pub(super) fn vpc_servers(given: &[IpAddr]) -> Vec<NameServer> {
+    let addresses = if given.is_empty() { &VPC_RESOLVERS[..] } else { given };
+    let server = |ip: &IpAddr| NameServer { address: SocketAddr::new(*ip, 53), transport: DnsTransport::Udp };
+    addresses.iter().map(server).collect()
+}
+
+fn address_with_port(text: &str, port: u16) -> Option<SocketAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port)).or_else(|_| text.parse()).ok()
+}
+
+/// curl's `HOST1:PORT1:HOST2:PORT2`; HOST1 may be a resolved address, HOST2 is one; ports and HOST1 may be empty.
+pub(super) fn connect_to(text: &str) -> Result<ConnectTo, String> {
+    let fields = split_outside_brackets(text);
+    let [host, port, to, to_port] = fields.as_slice() else { return Err(connect_to_form()) };
+    let number = |text: &str| match text {
+        "" => Ok(None),
+        _ => text.parse::<u16>().map(Some).map_err(|_| connect_to_form()),
+    };
+    Ok(ConnectTo {
+        host: (*host).to_owned(),
+        port: number(port)?,
+        to: to.parse().map_err(|_| connect_to_form())?,
+        to_port: number(to_port)?,
+    })
+}
+
+fn connect_to_form() -> String {
+    "it should look like HOST:PORT:ADDRESS:PORT, such as 169.254.0.47:443:127.0.0.1:8443, with IPv6 addresses in brackets"
+        .to_owned()
+}
+
+fn split_outside_brackets(text: &str) -> Vec<&str> {
+    let mut depth = 0_i32;
+    let fields = text.split(|c| {
+        depth += i32::from(c == '[') - i32::from(c == ']');
+        c == ':' && depth == 0
+    });
+    fields.map(|field| field.strip_prefix('[').and_then(|f| f.strip_suffix(']')).unwrap_or(field)).collect()
+}
+
+/// `key=value`, with a key.
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("it should look like key=value".to_owned()),
+    }
+}
+
+/// A region identifier or alias.
+pub(super) fn region(text: &str) -> Result<String, String> {
+    let id = crate::region::expand_alias(text);
+    if crate::region::has_region_shape(id) {
+        return Ok(id.to_owned());
+    }
+    let near = crate::region::near(text);
+    let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) };
+    Err(format!("it should look like ap-guangzhou{hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_carry_a_unit_or_are_seconds() {
+        for (text, expected) in
+            [("3", 3000), ("20ms", 20), ("1.5s", 1500), ("2m", 120_000), ("1h", 3_600_000), ("0", 0)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(expected)), "{text}");
+        }
+        for text in ["", "s", "-1", "1d", "1.2.3", "inf", "1e9", "99999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert!(positive_duration("0").is_err());
+    }
+
+    #[test]
+    fn resolvers() {
+        let server =
+            |text: &str, transport| Ok(ResolverArg::Server(NameServer { address: text.parse().unwrap(), transport }));
+        assert_eq!(resolver("system"), Ok(ResolverArg::System));
+        assert_eq!(resolver("192.0.2.1"), server("192.0.2.1:53", DnsTransport::Udp));
+        assert_eq!(resolver("tcp://192.0.2.1:5353"), server("192.0.2.1:5353", DnsTransport::Tcp));
+        assert_eq!(resolver("2001:db8::1"), server("[2001:db8::1]:53", DnsTransport::Udp));
+        assert_eq!(resolver("[2001:db8::1]:54"), server("[2001:db8::1]:54", DnsTransport::Udp));
+        for text in ["", "dns.example", "https://dns.example/dns-query", "192.0.2.1:x"] {
+            assert!(resolver(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn connect_to_is_curls() {
+        let rule = connect_to("h.example:443:[2001:db8::1]:8443").unwrap();
+        assert_eq!((rule.host.as_str(), rule.port), ("h.example", Some(443)));
+        assert_eq!((rule.to, rule.to_port), ("2001:db8::1".parse().unwrap(), Some(8443)));
+        let any = connect_to("::127.0.0.1:").unwrap();
+        assert_eq!((any.host.as_str(), any.port, any.to_port), ("", None, None));
+        for text in ["", "a:b:c:d", "h:1:192.0.2.1", "h:1:name:2"] {
+            assert!(connect_to(text).is_err(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC{0,40}") {
+            let _ = (duration(&text), resolver(&text), connect_to(&text), label(&text), region(&text));
+        }
+    }
+}

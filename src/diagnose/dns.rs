@@ -1,0 +1,272 @@
+//! Findings about name resolution.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use super::codes::{DNS001, DNS002, DNS003, DNS006, DNS007, DNS008, DNS009, DNS010};
+use super::view::{cos_answered, listed, milliseconds};
+use super::{CodeRow, Confidence, Finding, Severity};
+use crate::addr::{self, AddressScope};
+use crate::config::Policy;
+use crate::evidence::{DnsTransport, Evidence, FailureKind, Observation, Stage};
+use crate::region;
+use crate::target::Target;
+
+/// A server that gives no answer at all, by any of these.
+const SILENT: &[FailureKind] = &[
+    FailureKind::QueryTimeout,
+    FailureKind::ConnectTimeout,
+    FailureKind::PortUnreachable,
+    FailureKind::ConnectionRefused,
+    FailureKind::HostUnreachable,
+    FailureKind::NetworkUnreachable,
+    FailureKind::AdminProhibited,
+    FailureKind::LocalReject,
+];
+
+/// A server that answers, and not the question.
+const FAILING: &[FailureKind] = &[
+    FailureKind::ServerFailure,
+    FailureKind::QueryRefused,
+    FailureKind::ErrorRcode,
+    FailureKind::MalformedAnswer,
+    FailureKind::CnameLoop,
+];
+
+pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
+    evidence.targets.iter().flat_map(|target| Lookups::new(evidence, target).findings(policy)).collect()
+}
+
+/// The look-ups of one endpoint.
+struct Lookups<'a> {
+    evidence: &'a Evidence,
+    target: &'a Target,
+    all: Vec<&'a Observation>,
+    /// Whether any server gave an address.
+    answered: bool,
+}
+
+impl<'a> Lookups<'a> {
+    fn new(evidence: &'a Evidence, target: &'a Target) -> Self {
+        let all: Vec<_> = evidence.of_endpoint(Stage::Resolve, &target.host).filter(super::host::was_run).collect();
+        let answered = all.iter().any(|observation| !addresses(observation).is_empty());
+        Self { evidence, target, all, answered }
+    }
+
+    fn findings(&self, policy: &Policy) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        findings.extend(self.name_not_found());
+        findings.extend(self.no_address());
+        findings.extend(self.silent_server());
+        findings.extend(self.failing_server());
+        findings.extend(self.tcp_fallback_blocked());
+        findings.extend(self.sinkhole());
+        findings.extend(self.fake_ip());
+        findings.extend(self.slow(policy));
+        findings
+    }
+
+    fn failed_by(&self, kinds: &[FailureKind]) -> Vec<&'a Observation> {
+        let by_kind = |o: &&&Observation| o.outcome.failure().is_some_and(|kind| kinds.contains(&kind));
+        self.all.iter().filter(by_kind).copied().collect()
+    }
+
+    /// Error when nothing gave an address, warning when something else did.
+    const fn severity(&self) -> Severity {
+        if self.answered { Severity::Warning } else { Severity::Error }
+    }
+
+    fn finding(&self, row: &'static CodeRow, cited: &[&Observation], summary: String) -> Option<Finding> {
+        let first = cited.first()?;
+        let finding = Finding::new(row, &self.target.host, first.id, summary);
+        Some(finding.citing(cited.iter().map(|observation| observation.id)))
+    }
+
+    fn name_not_found(&self) -> Option<Finding> {
+        let denied = self.failed_by(&[FailureKind::NameNotFound]);
+        if denied.is_empty() || self.answered {
+            return None;
+        }
+        let host = &self.target.host;
+        let others = self.all.len() > denied.len();
+        let summary = format!("{host} does not exist, says {}", listed(servers(&denied)));
+        let finding = self
+            .finding(&DNS001, &denied, summary)?
+            .confidence(if others { Confidence::Medium } else { Confidence::High })
+            .help(self.spelling_help());
+        Some(finding.help("you: if the name is right, your resolver may not serve names outside: ask another one with --resolver 119.29.29.29"))
+    }
+
+    fn spelling_help(&self) -> String {
+        match &self.target.region {
+            Some(id) if region::find(id).is_none() => {
+                let near = region::near(id);
+                let hint = if near.is_empty() {
+                    "`cosprobe check --help` names the form".to_owned()
+                } else {
+                    format!("did you mean {}?", near.join(", "))
+                };
+                format!("you: correct the region: '{id}' is not a known region; {hint}")
+            }
+            Some(id) => {
+                format!("you: check the spelling of the bucket with its APPID and of the domain; region {id} is known")
+            }
+            None => "you: check the spelling of the name".to_owned(),
+        }
+    }
+
+    fn no_address(&self) -> Option<Finding> {
+        let empty = self.failed_by(&[FailureKind::NoRecords]);
+        let contradicted = !self.failed_by(&[FailureKind::NameNotFound]).is_empty();
+        if self.answered || contradicted || empty.len() < self.all.len() {
+            return None;
+        }
+        let summary = format!("{} exists and has no address, says {}", self.target.host, listed(servers(&empty)));
+        let finding = self.finding(&DNS009, &empty, summary)?;
+        Some(finding.help("bucket's owner: for a custom domain, set its CNAME to the bucket's endpoint").help(
+            "you: if the other address family is wanted, leave out -4 or -6; ask another resolver with --resolver",
+        ))
+    }
+
+    fn silent_server(&self) -> Option<Finding> {
+        let silent: Vec<_> =
+            self.failed_by(SILENT).into_iter().filter(|o| o.parent.is_none_or(|id| !self.is_truncated(id))).collect();
+        let words = listed(silent.iter().filter_map(|o| o.outcome.failure()).collect::<BTreeSet<_>>());
+        let summary = format!(
+            "{} {} for {} ({words})",
+            listed(servers(&silent)),
+            self.what_is_missing(&silent),
+            self.target.host
+        );
+        let finding = self.finding(&DNS002, &silent, summary)?.severity(self.severity());
+        Some(
+            finding
+                .help("you: check the name servers in /etc/resolv.conf; inside a Tencent VPC they are 183.60.83.19 and 183.60.82.98")
+                .help("network team: let UDP and TCP port 53 to the name servers pass, and look after the server"),
+        )
+    }
+
+    /// A server that answers the other question is not down.
+    fn what_is_missing(&self, silent: &[&Observation]) -> &'static str {
+        let down = servers(silent);
+        let answers_something = self
+            .all
+            .iter()
+            .any(|o| o.peer.is_some_and(|peer| down.contains(&peer)) && !silent.iter().any(|other| other.id == o.id));
+        if answers_something { "leaves one of the questions unanswered" } else { "does not answer" }
+    }
+
+    fn is_truncated(&self, id: u32) -> bool {
+        self.evidence.get(id).and_then(|o| o.detail.dns()).is_some_and(|dns| dns.truncated)
+    }
+
+    fn failing_server(&self) -> Option<Finding> {
+        let failing = self.failed_by(FAILING);
+        let words = listed(failing.iter().filter_map(|o| failure_word(o)).collect::<BTreeSet<_>>());
+        let summary = format!("{} answers {words} for {}", listed(servers(&failing)), self.target.host);
+        let finding = self.finding(&DNS003, &failing, summary)?.severity(self.severity());
+        Some(finding.help("operator of that resolver: look into its log and its upstream").help(
+            "you: use another resolver until then; inside a Tencent VPC 183.60.83.19 and 183.60.82.98, elsewhere for example 119.29.29.29",
+        ))
+    }
+
+    fn tcp_fallback_blocked(&self) -> Option<Finding> {
+        let over_tcp = |o: &&&Observation| o.detail.dns().is_some_and(|dns| dns.transport == DnsTransport::Tcp);
+        let blocked: Vec<_> = self
+            .all
+            .iter()
+            .filter(over_tcp)
+            .filter(|o| o.outcome.failure().is_some() && o.parent.is_some_and(|id| self.is_truncated(id)))
+            .copied()
+            .collect();
+        let summary = format!(
+            "{} cuts its answer for {} short and is not reachable over TCP",
+            listed(servers(&blocked)),
+            self.target.host
+        );
+        let finding = self.finding(&DNS010, &blocked, summary)?.severity(self.severity());
+        Some(finding.help("network team: let TCP port 53 to the name server pass; DNS needs it (RFC 7766)"))
+    }
+
+    fn with_scope(&self, scope: AddressScope) -> (Vec<&'a Observation>, BTreeSet<std::net::IpAddr>) {
+        let of_scope =
+            |o: &Observation| addresses(o).into_iter().filter(|ip| addr::scope_of(*ip) == scope).collect::<Vec<_>>();
+        let cited: Vec<_> = self.all.iter().filter(|o| !of_scope(o).is_empty()).copied().collect();
+        let ips = cited.iter().flat_map(|o| of_scope(o)).collect();
+        (cited, ips)
+    }
+
+    fn sinkhole(&self) -> Option<Finding> {
+        if self.target.host == "localhost" {
+            return None;
+        }
+        let (cited, ips) = self.with_scope(AddressScope::Sinkhole);
+        let summary = format!(
+            "{} answers {} for {}: that is no address of COS",
+            listed(servers(&cited)),
+            listed(ips),
+            self.target.host
+        );
+        let finding = self.finding(&DNS006, &cited, summary)?;
+        Some(
+            finding
+                .help("network team or ISP: a filter (ad blocker, security gateway, parental control) answers for this name; let it through")
+                .help("you: compare with another resolver: nslookup NAME 119.29.29.29"),
+        )
+    }
+
+    fn fake_ip(&self) -> Option<Finding> {
+        let (cited, ips) = self.with_scope(AddressScope::FakeIp);
+        let severity = if cos_answered(self.evidence, &self.target.host) { Severity::Warning } else { Severity::Error };
+        let summary = format!(
+            "{} answers {} for {}: a placeholder of a local proxy",
+            listed(servers(&cited)),
+            listed(ips),
+            self.target.host
+        );
+        let finding = self.finding(&DNS007, &cited, summary)?.severity(severity);
+        Some(finding.help(
+            "you: a proxy (Clash, Surge, sing-box and the like) runs in fake-IP mode; add myqcloud.com and tencentcos.cn to its fake-IP filter and its direct rules, or stop it",
+        ))
+    }
+
+    fn slow(&self, policy: &Policy) -> Option<Finding> {
+        let mut by_time: Vec<_> = self
+            .all
+            .iter()
+            .filter(|o| o.outcome.is_success() && o.detail.dns().is_some_and(|dns| !dns.truncated))
+            .filter_map(|o| Some((o.elapsed_us?, *o)))
+            .collect();
+        by_time.sort_by_key(|(elapsed_us, o)| (*elapsed_us, o.id));
+        let &(fastest, first) = by_time.first()?;
+        if fastest <= u64::from(policy.slow_resolution_ms) * 1000 {
+            return None;
+        }
+        let summary =
+            format!("looking {} up takes {} at {}", self.target.host, milliseconds(fastest), listed(servers(&[first])));
+        let finding = self.finding(&DNS008, &by_time.iter().map(|(_, o)| *o).collect::<Vec<_>>(), summary)?;
+        Some(finding.help(
+            "you: use a nearer or faster resolver, or a local cache; network team: look into the resolver's upstream",
+        ))
+    }
+}
+
+fn addresses(observation: &Observation) -> Vec<std::net::IpAddr> {
+    let records = observation.detail.dns().map(|dns| dns.addresses.as_slice()).unwrap_or_default();
+    records.iter().map(|record| record.ip).collect()
+}
+
+/// The servers asked, each once.
+fn servers(observations: &[&Observation]) -> Vec<SocketAddr> {
+    let mut servers: Vec<SocketAddr> = observations.iter().filter_map(|observation| observation.peer).collect();
+    servers.sort_unstable();
+    servers.dedup();
+    servers
+}
+
+/// DNS's own word where there is one.
+fn failure_word(observation: &Observation) -> Option<String> {
+    let kind = observation.outcome.failure()?;
+    let rcode = observation.detail.dns().and_then(|dns| dns.rcode.clone());
+    Some(rcode.filter(|word| word != "NOERROR").unwrap_or_else(|| kind.to_string()))
+}

@@ -1,0 +1,189 @@
+//! Findings about this machine: routes, hosts file, clock, local rules and limits.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::codes::{HST001, HST003, HST004, HST005, HST006, HST007};
+use super::view::{cos_answered, failures, listed};
+use super::{Confidence, Finding, Severity};
+use crate::config::Policy;
+use crate::evidence::{Evidence, FailureKind, Http, Observation, ObservationId, Outcome, Stage, VerificationResult};
+
+/// The subject of findings that are not about one endpoint.
+pub(super) const MACHINE: &str = "this machine";
+
+pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(no_network(evidence));
+    findings.extend(clock_skew(evidence, policy));
+    for target in &evidence.targets {
+        findings.extend(no_ipv6(evidence, &target.host));
+        findings.extend(hosts_file_override(evidence, &target.host));
+        findings.extend(local_firewall(evidence, &target.host));
+        findings.extend(ports_exhausted(evidence, &target.host));
+    }
+    findings
+}
+
+/// Observations that were really made: not those that were not run.
+pub(super) fn was_run(observation: &&Observation) -> bool {
+    !matches!(observation.outcome, Outcome::NotRun { .. })
+}
+
+/// The kernel has no route: for every look-up, or for every connect of an endpoint.
+fn no_network(evidence: &Evidence) -> Option<Finding> {
+    let no_route = |observation: &&Observation| observation.outcome.failure() == Some(FailureKind::NoRoute);
+    let all_without_route = |observations: Vec<&Observation>| {
+        let all = !observations.is_empty() && observations.iter().all(no_route);
+        if all { observations.iter().map(|observation| observation.id).collect() } else { Vec::new() }
+    };
+    let mut cited: Vec<ObservationId> = all_without_route(evidence.of_stage(Stage::Resolve).filter(was_run).collect());
+    for target in &evidence.targets {
+        let connects: Vec<_> = evidence.of_endpoint(Stage::Connect, &target.host).filter(was_run).collect();
+        let any_v4 = connects.iter().any(|observation| observation.peer.is_some_and(|peer| peer.is_ipv4()));
+        if any_v4 {
+            cited.extend(all_without_route(connects));
+        }
+    }
+    let first = *cited.first()?;
+    let routes = evidence.of_stage(Stage::Host).filter_map(|o| Some((o.id, o.detail.routes()?))).next();
+    let no_default = routes.is_some_and(|(_, routes)| routes.default_routes.is_empty());
+    let peers = listed(cited.iter().filter_map(|&id| Some(evidence.get(id)?.peer?.ip())));
+    let why = if no_default { "there is no default route" } else { "the routing table has no way there" };
+    let finding = Finding::new(&HST001, MACHINE, first, format!("no route to {peers}: {why}"))
+        .citing(cited)
+        .citing(routes.map(|(id, _)| id))
+        .help("you: look at `ip route` and `ip link`; bring the interface up, or restore its default route (DHCP, or `ip route add default via GATEWAY`)");
+    Some(finding)
+}
+
+fn no_ipv6(evidence: &Evidence, host: &str) -> Option<Finding> {
+    let connects: Vec<_> = evidence.of_endpoint(Stage::Connect, host).filter(was_run).collect();
+    let local = [FailureKind::NoRoute, FailureKind::FamilyUnsupported];
+    let only_v6 = connects.iter().all(|observation| {
+        observation.peer.is_some_and(|peer| peer.is_ipv6())
+            && observation.outcome.failure().is_some_and(|kind| local.contains(&kind))
+    });
+    let first = connects.first().filter(|_| only_v6)?;
+    let finding =
+        Finding::new(&HST007, host, first.id, format!("{host} has IPv6 addresses only, and this machine has no IPv6"))
+            .citing(connects.iter().map(|observation| observation.id))
+            .help("you: use an endpoint with IPv4 addresses (the default one), or give this machine IPv6");
+    Some(finding)
+}
+
+fn hosts_file_override(evidence: &Evidence, host: &str) -> Option<Finding> {
+    let (id, file) = evidence
+        .of_endpoint(Stage::Host, host)
+        .filter_map(|observation| Some((observation.id, observation.detail.hosts_file()?)))
+        .find(|(_, file)| !file.addresses.is_empty() && host != "localhost")?;
+    let path = if file.path.is_empty() { "the hosts file" } else { &file.path };
+    let severity = if cos_answered(evidence, host) { Severity::Warning } else { Severity::Error };
+    let summary = format!("{path} sends {host} to {}, whatever DNS says", listed(&file.addresses));
+    let finding = Finding::new(&HST003, host, id, summary)
+        .severity(severity)
+        .help(format!("you: remove the line for {host} from {path}, or correct it; then look the name up again"));
+    Some(finding)
+}
+
+fn local_firewall(evidence: &Evidence, host: &str) -> Option<Finding> {
+    let refused: Vec<_> = failures(evidence, Stage::Connect, host, &[FailureKind::LocalReject]).collect();
+    let first = refused.first()?;
+    let peers = listed(refused.iter().filter_map(|observation| observation.peer));
+    let finding = Finding::new(&HST005, host, first.id, format!("this machine itself forbids connecting to {peers}"))
+        .citing(refused.iter().map(|observation| observation.id))
+        .help("you: look for the rule that rejects it: `nft list ruleset`, `iptables-save`, `ip rule`, `ip route get ADDRESS`, and the security software of this machine");
+    Some(finding)
+}
+
+fn ports_exhausted(evidence: &Evidence, host: &str) -> Option<Finding> {
+    let kinds = [FailureKind::NoFreePort, FailureKind::TooManyFiles];
+    let exhausted: Vec<_> = failures(evidence, Stage::Connect, host, &kinds).collect();
+    let first = exhausted.first()?;
+    let (what, fix) = match first.outcome.failure() {
+        Some(FailureKind::TooManyFiles) => (
+            "no file descriptor is left for a connection",
+            "you: raise the limit of open files (`ulimit -n`, LimitNOFILE=), or find what leaks descriptors",
+        ),
+        _ => (
+            "no local port is free for this destination",
+            "you: reuse connections (pooling), set net.ipv4.tcp_tw_reuse=1, or widen net.ipv4.ip_local_port_range; `ss -s` shows the use",
+        ),
+    };
+    let peers = listed(exhausted.iter().filter_map(|observation| observation.peer));
+    let finding = Finding::new(&HST006, host, first.id, format!("{what}: connecting to {peers} was not tried"))
+        .citing(exhausted.iter().map(|observation| observation.id))
+        .help(fix);
+    Some(finding)
+}
+
+/// This machine's clock minus the server's, by the `Date` of one answer, and half the uncertainty. `None` for an answer
+/// that a cache may have kept.
+///
+/// `Date` has whole seconds (RFC 9110), so the server's clock was up to a second later; the answer left the server about
+/// half a round trip before its first byte arrived.
+pub(super) fn clock_offset(http: &Http) -> Option<(SignedDuration, SignedDuration)> {
+    if !http.is_from_cos() || http.header("age").is_some() {
+        return None;
+    }
+    let date = jiff::fmt::rfc2822::parse(http.header("date")?).ok()?.timestamp();
+    let half_trip = SignedDuration::from_micros(i64::try_from(http.first_byte_us.unwrap_or(0) / 2).ok()?);
+    let half_second = SignedDuration::from_millis(500);
+    let there = date.checked_add(half_second).ok()?;
+    let here = http.answered_at?.checked_sub(half_trip).ok()?;
+    Some((here.duration_since(there), half_trip + half_second))
+}
+
+fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {
+    let mut measured: Vec<_> = evidence
+        .of_stage(Stage::HttpRoundTrip)
+        .filter_map(|observation| Some((observation.id, clock_offset(observation.detail.http()?)?)))
+        .collect();
+    measured.sort_by_key(|(id, (_, bound))| (*bound, *id));
+    let &(first, (offset, bound)) = measured.first()?;
+    let seconds = offset.unsigned_abs().as_secs();
+    if seconds < u64::from(policy.clock_warning_seconds) {
+        return None;
+    }
+    let is_error = seconds >= u64::from(policy.clock_error_seconds);
+    let direction = if offset.is_negative() { "behind" } else { "ahead of" };
+    let summary = format!(
+        "this machine's clock is {} {direction} COS's (± {} s); COS refuses signatures from {} on",
+        minutes(seconds),
+        bound.as_secs().max(1),
+        minutes(u64::from(policy.clock_error_seconds)),
+    );
+    let finding = Finding::new(&HST004, MACHINE, first, summary)
+        .severity(if is_error { Severity::Error } else { Severity::Warning })
+        .confidence(if measured.len() > 1 { Confidence::High } else { Confidence::Medium })
+        .citing(measured.iter().map(|(id, _)| *id))
+        .citing(certificates_valid_by_server_clock(evidence, offset))
+        .help("you: set the clock by NTP: `timedatectl status`, `chronyc tracking`; inside Tencent Cloud the servers are time1.tencentyun.com to time5.tencentyun.com");
+    Some(finding)
+}
+
+/// Handshakes whose certificate is out of its time by this machine's clock, and valid by the server's.
+fn certificates_valid_by_server_clock(evidence: &Evidence, offset: SignedDuration) -> Vec<ObservationId> {
+    let by_server = |at: Timestamp| at.checked_sub(offset).ok();
+    evidence
+        .of_stage(Stage::TlsHandshake)
+        .filter(|observation| {
+            observation.detail.tls().is_some_and(|tls| {
+                let out_of_time =
+                    matches!(tls.verification.result, VerificationResult::Expired | VerificationResult::NotYetValid);
+                let now = observation.started_at.and_then(by_server);
+                let valid = |now| tls.chain.iter().all(|c| c.not_before <= Some(now) && Some(now) <= c.not_after);
+                out_of_time && now.is_some_and(valid)
+            })
+        })
+        .map(|observation| observation.id)
+        .collect()
+}
+
+fn minutes(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

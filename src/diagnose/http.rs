@@ -1,0 +1,116 @@
+//! Findings about who answers HTTP requests, and how.
+
+use super::codes::{HTP001, HTP003, HTP004, HTP005, HTP006};
+use super::view::{failures, listed};
+use super::{Confidence, Finding};
+use crate::config::Policy;
+use crate::evidence::{Evidence, FailureKind, Http, Observation, Stage, VerificationResult};
+use crate::target::{EndpointRole, Target};
+
+pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for target in &evidence.targets {
+        findings.extend(not_cos(evidence, target));
+        findings.extend(server_error(evidence, &target.host));
+        findings.extend(stalled(evidence, &target.host));
+        findings.extend(broken_off(evidence, &target.host));
+    }
+    findings
+}
+
+/// The answers that came for an endpoint.
+pub(super) fn answers<'a>(
+    evidence: &'a Evidence,
+    host: &'a str,
+) -> impl Iterator<Item = (&'a Observation, &'a Http, u16)> {
+    evidence
+        .of_endpoint(Stage::HttpRoundTrip, host)
+        .filter_map(|observation| Some((observation, observation.detail.http()?, observation.detail.http()?.status?)))
+}
+
+fn not_cos(evidence: &Evidence, target: &Target) -> Option<Finding> {
+    let host = target.host.as_str();
+    let foreign: Vec<_> = answers(evidence, host).filter(|(_, http, _)| !http.is_from_cos()).collect();
+    let &(first, http, status) = foreign.first()?;
+    // Whoever answers in COS's place brings a certificate of its own.
+    let impostors = evidence.of_endpoint(Stage::TlsHandshake, host).filter(|observation| {
+        observation.detail.tls().is_some_and(|tls| {
+            !matches!(tls.verification.result, VerificationResult::Trusted | VerificationResult::NotChecked)
+        })
+    });
+    let server = http.header("server").map_or_else(String::new, |server| format!(", Server: {server}"));
+    let location = http.header("location").map_or_else(String::new, |to| format!(", sent on to {to}"));
+    let peers = listed(foreign.iter().filter_map(|(o, _, _)| o.peer));
+    let summary = format!("{host} ({peers}) answers {status} without COS's headers{server}{location}");
+    let may_be_fronted = matches!(target.role, EndpointRole::Custom | EndpointRole::Cdn | EndpointRole::Address);
+    let finding = Finding::new(&HTP001, host, first.id, summary)
+        .citing(foreign.iter().map(|(o, _, _)| o.id))
+        .citing(impostors.map(|o| o.id))
+        .confidence(if may_be_fronted { Confidence::Medium } else { Confidence::High });
+    Some(if may_be_fronted {
+        finding.help(
+            "you: a CDN or another server stands at this name; check COS itself with the bucket's default endpoint",
+        )
+    } else if status / 100 == 3 {
+        finding
+            .help("you: log in to the network's portal in a browser, then try again")
+            .help("network team: let requests to COS's domains pass without the portal")
+    } else {
+        finding
+            .help("network team or ISP: a proxy, portal or filter answers in COS's place; let requests to COS's domains pass")
+            .help("you: check name resolution (nslookup) and the proxy variables; use HTTPS")
+    })
+}
+
+fn server_error(evidence: &Evidence, host: &str) -> Option<Finding> {
+    let failing: Vec<_> =
+        answers(evidence, host).filter(|(_, http, status)| http.is_from_cos() && *status >= 500).collect();
+    let &(first, http, status) = failing.first()?;
+    let code = failing.iter().find_map(|(_, http, _)| http.error.as_ref()).map(|error| error.code.as_str());
+    let throttled = code == Some("SlowDown");
+    let row = if throttled { &HTP004 } else { &HTP003 };
+    let reason = code.map_or_else(String::new, |code| format!(" {code}"));
+    let id = http.request_id().map_or_else(String::new, |id| format!(", request id {id}"));
+    let finding = Finding::new(row, host, first.id, format!("{host} answers {status}{reason}{id}"))
+        .citing(failing.iter().map(|(o, _, _)| o.id));
+    Some(if throttled {
+        finding.help("you: send fewer requests per second, or spread them; the limits stand in COS's documentation, Specifications and Limits")
+    } else {
+        finding
+            .help("you: try again; COS asks for retries with growing pauses")
+            .help("Tencent support: if it stays, report the request id; https://console.cloud.tencent.com/cos/diagnose decodes it")
+    })
+}
+
+fn stalled(evidence: &Evidence, host: &str) -> Option<Finding> {
+    let stalled: Vec<_> = failures(evidence, Stage::HttpRoundTrip, host, &[FailureKind::ResponseTimeout]).collect();
+    let first = stalled.first()?;
+    let begun = stalled.iter().any(|o| o.detail.http().is_some_and(|http| http.first_byte_us.is_some()));
+    let what =
+        if begun { "the answer begins and does not end in time" } else { "the request is sent and nothing comes back" };
+    let peers = listed(stalled.iter().filter_map(|o| o.peer));
+    let finding = Finding::new(&HTP005, host, first.id, format!("{what}: {host} ({peers})"))
+        .citing(stalled.iter().map(|o| o.id))
+        .help("you: try a longer --timeout; if only some addresses stall, report those")
+        .help("network team: a proxy may hold the answer back, or full-size packets may vanish (MTU)");
+    Some(finding)
+}
+
+fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
+    let kinds = [
+        FailureKind::ResponseReset,
+        FailureKind::ResponseClosed,
+        FailureKind::MalformedResponse,
+        FailureKind::ResponseTooLarge,
+    ];
+    let broken: Vec<_> = failures(evidence, Stage::HttpRoundTrip, host, &kinds).collect();
+    let first = broken.first()?;
+    let peers = listed(broken.iter().filter_map(|o| o.peer));
+    let words: std::collections::BTreeSet<_> = broken.iter().filter_map(|o| o.outcome.failure()).collect();
+    let finding =
+        Finding::new(&HTP006, host, first.id, format!("no usable answer from {host} ({peers}): {}", listed(words)))
+            .citing(broken.iter().map(|o| o.id))
+            .help("network team: a firewall or proxy on the way breaks the exchange off or answers in COS's place")
+            .help("you: compare HTTP with HTTPS, and with another network");
+    Some(finding)
+}

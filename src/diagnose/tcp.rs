@@ -1,0 +1,259 @@
+//! Findings about TCP connections.
+//!
+//! Rules for a set (one address of several, one port of two, one family) stand beside the rules for what happened to each
+//! connect. A set finding cites the connects it explains, so those fold under it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::codes::{TCP001, TCP002, TCP003, TCP004, TCP005, TCP006, TCP007, TCP008, TCP009, TCP011};
+use super::host::was_run;
+use super::view::{addresses, listed, milliseconds};
+use super::{AddressView, CodeRow, Confidence, Finding, Severity, Spread};
+use crate::addr::{self, AddressScope};
+use crate::config::Policy;
+use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, Stage};
+
+pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
+    let views = addresses(evidence);
+    let mut findings = Vec::new();
+    for target in &evidence.targets {
+        findings.extend(Connects::new(evidence, &target.host).findings());
+        let of_target: Vec<&AddressView> = views.iter().filter(|view| view.endpoint == target.host).collect();
+        findings.extend(syn_loss(evidence, &target.host, policy));
+        findings.extend(slow_path(&target.host, &of_target, policy));
+    }
+    findings
+}
+
+/// What set of failures a failed connect belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Set {
+    /// All IPv6 addresses fail, IPv4 works.
+    Ipv6,
+    /// The whole address fails, another one works.
+    Address,
+    /// Only this port of the address fails.
+    Port(u16),
+    /// Nothing of the endpoint works.
+    Endpoint,
+}
+
+/// The connects of one endpoint.
+struct Connects<'a> {
+    host: &'a str,
+    all: Vec<(IpAddr, u16, &'a Observation)>,
+}
+
+impl<'a> Connects<'a> {
+    fn new(evidence: &'a Evidence, host: &'a str) -> Self {
+        let all = evidence
+            .of_endpoint(Stage::Connect, host)
+            .filter(was_run)
+            .filter_map(|observation| Some((observation.peer?.ip(), observation.peer?.port(), observation)))
+            .collect();
+        Self { host, all }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut by_set: BTreeMap<Set, Vec<&'a Observation>> = BTreeMap::new();
+        for (ip, port, observation) in &self.all {
+            if observation.outcome.failure().is_some_and(|kind| !kind.is_local()) {
+                by_set.entry(self.set_of(*ip, *port)).or_default().push(observation);
+            }
+        }
+        let mut findings = Vec::new();
+        for (set, failed) in &by_set {
+            findings.extend(self.set_finding(*set, failed));
+            findings.extend(self.base_findings(failed));
+        }
+        findings
+    }
+
+    fn works(&self, which: impl Fn(IpAddr, u16) -> bool) -> bool {
+        self.all.iter().any(|(ip, port, observation)| which(*ip, *port) && observation.outcome.is_success())
+    }
+
+    fn set_of(&self, ip: IpAddr, port: u16) -> Set {
+        if ip.is_ipv6() && !self.works(|other, _| other.is_ipv6()) && self.works(|other, _| other.is_ipv4()) {
+            Set::Ipv6
+        } else if self.works(|other, _| other == ip) {
+            Set::Port(port)
+        } else if self.works(|_, _| true) {
+            Set::Address
+        } else {
+            Set::Endpoint
+        }
+    }
+
+    fn set_finding(&self, set: Set, failed: &[&Observation]) -> Option<Finding> {
+        let host = self.host;
+        let first = failed.first()?.id;
+        let ids = || failed.iter().map(|observation| observation.id);
+        let ips = listed(failed.iter().filter_map(|o| Some(o.peer?.ip())));
+        let how = listed(kinds(failed));
+        let make = |row, summary| Finding::new(row, host, first, summary).citing(ids());
+        match set {
+            Set::Ipv6 => Some(
+                make(&TCP011, format!("IPv6 of {host} ({ips}) does not work ({how}) while IPv4 does"))
+                    .help("network team or ISP: repair or withdraw IPv6 on this network; `ip -6 route get ADDRESS` and `traceroute -6` show where it ends")
+                    .help("you: until then use -4, or an endpoint without IPv6"),
+            ),
+            Set::Address => {
+                let total = self.all.iter().map(|(ip, _, _)| *ip).collect::<BTreeSet<_>>().len();
+                let dead = failed.iter().filter_map(|o| Some(o.peer?.ip())).collect::<BTreeSet<_>>().len();
+                Some(
+                    make(&TCP007, format!("{dead} of {total} addresses of {host} fail ({ips}: {how}), the others work"))
+                        .help("Tencent support: report the address with the time and a request id of a working one")
+                        .help("network team: if only this network is concerned, compare the routes to a dead and a working address"),
+                )
+            }
+            Set::Port(80) => Some(
+                make(&TCP008, format!("port 80 of {host} ({ips}) does not work ({how}) while another port does"))
+                    .help("you: use HTTPS; nothing is lost if you do")
+                    .help("network team: a firewall, proxy or security group treats port 80 differently; allow it if plain HTTP is needed"),
+            ),
+            Set::Port(443) => {
+                let elsewhere = self.works(|_, port| port == 443);
+                Some(
+                    make(&TCP009, format!("port 443 of {host} ({ips}) does not work ({how}) while another port does"))
+                        .severity(if elsewhere { Severity::Warning } else { Severity::Error })
+                        .help("network team: a firewall, proxy or security group treats port 443 differently; allow TCP 443 to these addresses")
+                        .help("you: compare from another network; do not fall back to plain HTTP for anything secret"),
+                )
+            }
+            Set::Port(_) | Set::Endpoint => None,
+        }
+    }
+
+    /// One finding for each way of failing, among connects of the same set and the same network.
+    fn base_findings(&self, failed: &[&'a Observation]) -> Vec<Finding> {
+        let mut groups: BTreeMap<(&'static str, bool), Vec<&'a Observation>> = BTreeMap::new();
+        for &observation in failed {
+            let Some(row) = observation.outcome.failure().and_then(base_row) else { continue };
+            let private = observation.peer.is_some_and(|peer| addr::scope_of(peer.ip()) == AddressScope::Private);
+            groups.entry((row.code, private)).or_default().push(observation);
+        }
+        groups.values().filter_map(|group| base_finding(self.host, group)).collect()
+    }
+}
+
+fn kinds(observations: &[&Observation]) -> BTreeSet<FailureKind> {
+    observations.iter().filter_map(|observation| observation.outcome.failure()).collect()
+}
+
+/// The finding for one way of failing; `None` for those of this machine, which have rules of their own.
+const fn base_row(kind: FailureKind) -> Option<&'static CodeRow> {
+    match kind {
+        FailureKind::ConnectionRefused | FailureKind::PortUnreachable => Some(&TCP001),
+        FailureKind::ConnectTimeout => Some(&TCP002),
+        FailureKind::HostUnreachable
+        | FailureKind::NetworkUnreachable
+        | FailureKind::ProtocolUnreachable
+        | FailureKind::TtlExceeded => Some(&TCP003),
+        FailureKind::AdminProhibited => Some(&TCP004),
+        _ => None,
+    }
+}
+
+fn base_finding(host: &str, group: &[&Observation]) -> Option<Finding> {
+    let first = group.first()?;
+    let row = base_row(first.outcome.failure()?)?;
+    let peers = listed(group.iter().filter_map(|o| o.peer));
+    let reporters: BTreeSet<IpAddr> = group.iter().filter_map(|o| reporter(o)).collect();
+    let by = if reporters.is_empty() { String::new() } else { format!(", reported by {}", listed(&reporters)) };
+    let make = |summary: String| Finding::new(row, host, first.id, summary).citing(group.iter().map(|o| o.id));
+    let endpoint = format!("{host} ({peers})");
+    Some(match row.code {
+        "TCP001" => make(format!("{endpoint} refuses the connection{by}"))
+            .confidence(Confidence::Medium)
+            .help("you: check that name and port are right, and that no local proxy or firewall answers for them")
+            .help("network team: COS itself does not close 80 or 443; a firewall or proxy on the way rejects with RST"),
+        "TCP002" => make(format!("nothing answers at {endpoint}"))
+            .confidence(Confidence::Medium)
+            .help("you: check the outgoing rules of the security group, network ACL and local firewall for TCP 80 and 443")
+            .help("network team or ISP: find out where the packets end: traceroute -T -p 443 ADDRESS"),
+        "TCP004" => make(format!("a firewall prohibits connecting to {endpoint}{by}"))
+            .help(format!("operator of {}: allow TCP 80 and 443 to these addresses", operator(&reporters))),
+        _ => make(format!("{endpoint} cannot be reached{by}"))
+            .help(format!("operator of {}: it has no way to the destination; repair its route", operator(&reporters))),
+    })
+}
+
+fn operator(reporters: &BTreeSet<IpAddr>) -> String {
+    if reporters.is_empty() { "the network on the way".to_owned() } else { listed(reporters) }
+}
+
+fn reporter(observation: &Observation) -> Option<IpAddr> {
+    match &observation.outcome {
+        Outcome::Failed { from, .. } => *from,
+        _ => None,
+    }
+}
+
+/// Connects whose SYN was lost, among those to ports that do work.
+fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding> {
+    let (mut sent, mut lost) = (0_usize, 0_usize);
+    let mut cited: Vec<ObservationId> = Vec::new();
+    for observation in evidence.of_endpoint(Stage::Connect, host).filter(|o| o.outcome.is_success()) {
+        let Some(tcp) = observation.detail.tcp() else { continue };
+        let ended = tcp.samples.iter().filter(|sample| !matches!(sample.outcome, Outcome::NotRun { .. }));
+        let lost_here = ended
+            .clone()
+            .filter(|sample| {
+                sample.syn_retransmits.is_some_and(|count| count > 0)
+                    || sample.outcome.failure() == Some(FailureKind::ConnectTimeout)
+            })
+            .count();
+        sent += ended.count();
+        lost += lost_here;
+        if lost_here > 0 {
+            cited.push(observation.id);
+        }
+    }
+    let first = *cited.first()?;
+    if lost * 100 <= sent * policy.syn_loss_percent as usize {
+        return None;
+    }
+    let summary = format!("{lost} of {sent} connects to {host} needed more than one SYN: packets are lost on the way");
+    let finding = Finding::new(&TCP005, host, first, summary)
+        .citing(cited)
+        .confidence(if sent >= 10 { Confidence::High } else { Confidence::Low })
+        .help("you: repeat with more samples (-c 50) to see the share of loss")
+        .help("network team or ISP: look for a congested or faulty link; compare with another network");
+    Some(finding)
+}
+
+/// Slow as such, or slow beside the other addresses.
+fn slow_path(host: &str, views: &[&AddressView], policy: &Policy) -> Option<Finding> {
+    let mut slow: Vec<(&AddressView, ObservationId, u64)> = Vec::new();
+    let medians: Vec<(&AddressView, ObservationId, u64)> =
+        views.iter().filter_map(|view| median_of(view).map(|(id, median)| (*view, id, median))).collect();
+    let fastest = medians.iter().map(|(_, _, median)| *median).min()?;
+    for &(view, id, median) in &medians {
+        let limit_ms =
+            if view.scope == AddressScope::Private { policy.slow_private_rtt_ms } else { policy.slow_public_rtt_ms };
+        let slower_than_siblings = median >= fastest * 5 && median >= fastest + 100_000;
+        if median > u64::from(limit_ms) * 1000 || slower_than_siblings {
+            slow.push((view, id, median));
+        }
+    }
+    let &(view, first, median) = slow.first()?;
+    let all = slow.len() == medians.len();
+    let others = if all { String::new() } else { format!(" while another address needs {}", milliseconds(fastest)) };
+    let summary = format!("the round trip to {host} ({}) takes {}{others}", view.ip, milliseconds(median));
+    let finding = Finding::new(&TCP006, host, first, summary)
+        .citing(slow.iter().map(|(_, id, _)| *id))
+        .help("you: use a bucket in a nearer region, the private network, or the acceleration endpoint")
+        .help("network team or ISP: where the region is near, compare the route with that of another network");
+    Some(finding)
+}
+
+/// The lower median of an address's ports, with its observation.
+fn median_of(view: &AddressView) -> Option<(ObservationId, u64)> {
+    let of_port = |rtt: Option<Spread>| rtt.map(|spread| spread.median);
+    view.ports
+        .iter()
+        .filter_map(|port| Some((port.observation, of_port(port.kernel_rtt_us)?)))
+        .min_by_key(|(id, m)| (*m, *id))
+}

@@ -1,0 +1,156 @@
+//! Findings about TLS handshakes and certificates.
+
+use super::codes::{TLS001, TLS002, TLS003, TLS004, TLS005, TLS006, TLS007, TLS008};
+use super::view::{failures, listed};
+use super::{CodeRow, Finding, Severity};
+use crate::config::Policy;
+use crate::evidence::{Certificate, Evidence, FailureKind, Observation, Stage, Tls, VerificationResult};
+
+pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for target in &evidence.targets {
+        findings.extend(certificate_findings(evidence, &target.host, policy));
+        findings.extend(expires_soon(evidence, &target.host, policy));
+        findings.extend(handshake_findings(evidence, &target.host));
+    }
+    findings
+}
+
+/// Findings by what checking the certificate came to.
+fn certificate_findings(evidence: &Evidence, host: &str, policy: &Policy) -> Vec<Finding> {
+    let rows: [(&'static CodeRow, &[VerificationResult]); 3] = [
+        (&TLS001, &[VerificationResult::Expired, VerificationResult::NotYetValid]),
+        (&TLS002, &[VerificationResult::WrongName]),
+        (&TLS003, &[VerificationResult::UntrustedIssuer, VerificationResult::Invalid]),
+    ];
+    rows.into_iter()
+        .filter_map(|(row, results)| {
+            let cited: Vec<(&Observation, &Tls)> = evidence
+                .of_endpoint(Stage::TlsHandshake, host)
+                .filter_map(|observation| Some((observation, observation.detail.tls()?)))
+                .filter(|(_, tls)| results.contains(&tls.verification.result))
+                .collect();
+            let &(first, tls) = cited.first()?;
+            let peers = listed(cited.iter().filter_map(|(o, _)| o.peer));
+            let finding = Finding::new(row, host, first.id, certificate_summary(row, host, &peers, tls))
+                .citing(cited.iter().map(|(o, _)| o.id))
+                .severity(if policy.insecure { Severity::Info } else { row.severity });
+            Some(certificate_help(row, finding, tls))
+        })
+        .collect()
+}
+
+fn certificate_summary(row: &CodeRow, host: &str, peers: &str, tls: &Tls) -> String {
+    let leaf = tls.chain.first().cloned().unwrap_or_default();
+    let at = format!("the certificate of {host} ({peers})");
+    let word = |text: &str| if text.is_empty() { "unknown".to_owned() } else { format!("'{text}'") };
+    match (row.code, tls.verification.result) {
+        ("TLS001", VerificationResult::NotYetValid) => {
+            format!("{at} is not valid before {}", time(leaf.not_before))
+        }
+        ("TLS001", _) => format!("{at} expired on {}", time(leaf.not_after)),
+        ("TLS002", _) => format!("{at} is for other names: {}", names(&leaf)),
+        _ => {
+            let library = tls.verification.message.as_deref().unwrap_or("no trusted root stands behind it");
+            format!("{at} is not trusted: issuer {}, subject {} ({library})", word(&leaf.issuer), word(&leaf.subject))
+        }
+    }
+}
+
+fn certificate_help(row: &CodeRow, finding: Finding, tls: &Tls) -> Finding {
+    match row.code {
+        "TLS001" => finding
+            .help("you: check this machine's clock first: date -u")
+            .help("bucket's owner: for a custom domain, renew the certificate; for a COS domain, whoever answers here is not COS: see TLS003"),
+        "TLS002" => finding
+            .help("you: check that the name leads to COS: nslookup NAME; a wrong hosts entry or resolver leads elsewhere")
+            .help("bucket's owner: for a custom domain, bind a certificate for this name"),
+        _ => finding
+            .help("network team: if a proxy inspects TLS here, exempt COS's domains or give this machine the proxy's root (--cacert FILE)")
+            .help(format!("you: the trust store in use: {}", tls.verification.roots.as_deref().unwrap_or("unknown"))),
+    }
+}
+
+fn time(at: Option<jiff::Timestamp>) -> String {
+    at.map_or_else(|| "an unknown time".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+fn names(leaf: &Certificate) -> String {
+    if leaf.names.is_empty() { format!("'{}'", leaf.subject) } else { listed(&leaf.names) }
+}
+
+fn expires_soon(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding> {
+    let mut soon: Vec<(i64, &Observation)> = evidence
+        .of_endpoint(Stage::TlsHandshake, host)
+        .filter_map(|observation| {
+            let tls = observation.detail.tls()?;
+            let earliest = tls.chain.iter().filter_map(|certificate| certificate.not_after).min()?;
+            let left = earliest.duration_since(observation.started_at?).as_hours();
+            (tls.verification.result == VerificationResult::Trusted && left < i64::from(policy.certificate_days) * 24)
+                .then_some((left, observation))
+        })
+        .collect();
+    soon.sort_by_key(|(left, observation)| (*left, observation.id));
+    let &(left, first) = soon.first()?;
+    let summary = format!("the certificate of {host} expires in {} days", left / 24);
+    let finding = Finding::new(&TLS006, host, first.id, summary)
+        .citing(soon.iter().map(|(_, observation)| observation.id))
+        .help("bucket's owner: for a custom domain, renew the certificate; for a COS domain Tencent does, tell its support if it stays");
+    Some(finding)
+}
+
+/// Findings by how the handshake failed.
+fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
+    type Row = (&'static CodeRow, &'static [FailureKind], &'static str, &'static [&'static str]);
+    const ROWS: &[Row] = &[
+        (
+            &TLS004,
+            &[
+                FailureKind::HandshakeReset,
+                FailureKind::HandshakeClosed,
+                FailureKind::HandshakeAlert,
+                FailureKind::HandshakeFailed,
+            ],
+            "the TLS handshake is broken off",
+            &[
+                "network team: a firewall that filters by name (SNI) or inspects TLS breaks it off; allow the name of the endpoint",
+            ],
+        ),
+        (
+            &TLS005,
+            &[FailureKind::HandshakeTimeout],
+            "the connection opens and the TLS handshake stalls",
+            &[
+                "network team: full-size packets may vanish (MTU): allow ICMP type 3 code 4, or clamp the MSS; or a device holds the handshake back",
+                "you: see whether a smaller MTU helps: ip link set dev INTERFACE mtu 1280",
+            ],
+        ),
+        (
+            &TLS007,
+            &[FailureKind::TlsVersion],
+            "the server offers only TLS versions before 1.2",
+            &["network team: COS speaks TLS 1.2; an old proxy or appliance answers in its place; bypass or update it"],
+        ),
+        (
+            &TLS008,
+            &[FailureKind::NotTls],
+            "what answers does not speak TLS",
+            &[
+                "you: check the port: this one speaks something else, perhaps plain HTTP",
+                "network team: on 443 of a COS address, a proxy or portal answers in its place",
+            ],
+        ),
+    ];
+    ROWS.iter()
+        .filter_map(|(row, kinds, what, helps)| {
+            let failed: Vec<_> = failures(evidence, Stage::TlsHandshake, host, kinds).collect();
+            let first = failed.first()?;
+            let peers = listed(failed.iter().filter_map(|observation| observation.peer));
+            let words: std::collections::BTreeSet<_> = failed.iter().filter_map(|o| o.outcome.failure()).collect();
+            let summary = format!("{what}: {host} ({peers}), {}", listed(words));
+            let finding =
+                Finding::new(row, host, first.id, summary).citing(failed.iter().map(|observation| observation.id));
+            Some(helps.iter().fold(finding, |finding, line| finding.help(*line)))
+        })
+        .collect()
+}

@@ -1,0 +1,237 @@
+//! Figures derived from the evidence, for rules and for reports: addresses with their scope, ports with their statistics, the
+//! route, and what answered.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::addr::{self, AddressScope};
+use crate::config::Route;
+use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, Sample, Stage};
+
+/// One address of an endpoint, with everything that was measured about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AddressView {
+    /// Host of the endpoint.
+    pub endpoint: String,
+    /// The address.
+    pub ip: IpAddr,
+    /// The network it belongs to.
+    pub scope: AddressScope,
+    /// Who gave it: name servers as address and port, or the path of the hosts file.
+    pub sources: Vec<String>,
+    /// The ports that were tested.
+    pub ports: Vec<PortView>,
+}
+
+/// What the connects to one address and port came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PortView {
+    /// The observation.
+    pub observation: ObservationId,
+    /// TCP port.
+    pub port: u16,
+    /// How the connects ended, taken together.
+    pub outcome: Outcome,
+    /// Connects that were begun and ended.
+    pub attempts: u32,
+    /// Connects that succeeded.
+    pub connected: u32,
+    /// Connects whose SYN had to be sent again.
+    pub with_syn_retransmits: u32,
+    /// SYN to SYN-ACK by the kernel, over the connects where it is valid.
+    pub kernel_rtt_us: Option<Spread>,
+    /// Time of the successful connects by the process's own clock, those with lost SYNs left out.
+    pub connect_us: Option<Spread>,
+    /// Maximum segment size towards the peer.
+    pub mss_bytes: Option<u32>,
+}
+
+/// The spread of some measured times, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    /// How many values.
+    pub count: u32,
+    /// The smallest.
+    pub min: u64,
+    /// The middle one; of an even number the lower of the two.
+    pub median: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+impl Spread {
+    /// The spread of some values; `None` of none.
+    pub fn of(values: impl IntoIterator<Item = u64>) -> Option<Self> {
+        let mut sorted: Vec<u64> = values.into_iter().collect();
+        sorted.sort_unstable();
+        let (&min, &max) = (sorted.first()?, sorted.last()?);
+        let median = sorted[(sorted.len() - 1) / 2];
+        Some(Self { count: u32::try_from(sorted.len()).unwrap_or(u32::MAX), min, median, max })
+    }
+}
+
+impl PortView {
+    fn new(observation: &Observation) -> Option<Self> {
+        let tcp = observation.detail.tcp()?;
+        let ended = |sample: &&Sample| !matches!(sample.outcome, Outcome::NotRun { .. });
+        let retransmitted = |sample: &Sample| sample.syn_retransmits.is_some_and(|count| count > 0);
+        let successes = || tcp.samples.iter().filter(|sample| sample.outcome.is_success());
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Some(Self {
+            observation: observation.id,
+            port: observation.peer?.port(),
+            outcome: observation.outcome.clone(),
+            attempts: count(tcp.samples.iter().filter(ended).count()),
+            connected: count(successes().count()),
+            with_syn_retransmits: count(tcp.samples.iter().filter(|sample| retransmitted(sample)).count()),
+            kernel_rtt_us: Spread::of(successes().filter_map(|sample| sample.kernel_rtt_us.map(u64::from))),
+            connect_us: Spread::of(successes().filter(|s| !retransmitted(s)).filter_map(|sample| sample.elapsed_us)),
+            mss_bytes: successes().find_map(|sample| sample.mss_bytes),
+        })
+    }
+}
+
+/// Every address of every endpoint, in the order in which it was found.
+pub fn addresses(evidence: &Evidence) -> Vec<AddressView> {
+    let mut views: Vec<AddressView> = Vec::new();
+    for target in &evidence.targets {
+        let first = views.len();
+        for (ip, source) in sources(evidence, &target.host) {
+            match views[first..].iter_mut().find(|view| view.ip == ip) {
+                Some(view) => view.sources.extend(source.filter(|source| !view.sources.contains(source))),
+                None => views.push(AddressView {
+                    endpoint: target.host.clone(),
+                    ip,
+                    scope: addr::scope_of(ip),
+                    sources: source.into_iter().collect(),
+                    ports: Vec::new(),
+                }),
+            }
+        }
+        for view in &mut views[first..] {
+            let of_address = |observation: &&Observation| observation.peer.is_some_and(|peer| peer.ip() == view.ip);
+            view.ports = evidence
+                .of_endpoint(Stage::Connect, &target.host)
+                .filter(of_address)
+                .filter_map(PortView::new)
+                .collect();
+        }
+    }
+    views
+}
+
+/// The addresses of an endpoint with who gave them: the target itself, hosts file, name servers, and for evidence that has
+/// only connects, their peers.
+fn sources(evidence: &Evidence, host: &str) -> Vec<(IpAddr, Option<String>)> {
+    let mut found: Vec<(IpAddr, Option<String>)> = host.parse().ok().map(|ip| (ip, None)).into_iter().collect();
+    for observation in evidence.of_endpoint(Stage::Host, host) {
+        if let Some(file) = observation.detail.hosts_file() {
+            found.extend(file.addresses.iter().map(|&ip| (ip, Some(file.path.clone()))));
+        }
+    }
+    for observation in evidence.of_endpoint(Stage::Resolve, host) {
+        let server = observation.peer.map(|peer| peer.to_string());
+        let records = observation.detail.dns().map(|dns| dns.addresses.as_slice()).unwrap_or_default();
+        found.extend(records.iter().map(|record| (record.ip, server.clone())));
+    }
+    let peers = evidence.of_endpoint(Stage::Connect, host).filter_map(|observation| observation.peer);
+    found.extend(peers.map(|peer| (peer.ip(), None)));
+    found
+}
+
+/// The route to one endpoint, by the scopes of its addresses.
+pub fn route_of(evidence: &Evidence, host: &str) -> Route {
+    let scopes = sources(evidence, host).into_iter().map(|(ip, _)| addr::scope_of(ip));
+    combine(scopes.map(|scope| match scope {
+        AddressScope::Private => Route::Private,
+        AddressScope::Public => Route::Public,
+        _ => Route::Unknown,
+    }))
+}
+
+/// The route that stands for several: mixed where they differ, unknown ones left out.
+pub(super) fn combine(routes: impl IntoIterator<Item = Route>) -> Route {
+    routes.into_iter().fold(Route::Unknown, |sum, route| match (sum, route) {
+        (Route::Unknown, route) => route,
+        (sum, Route::Unknown) => sum,
+        (sum, route) if sum == route => sum,
+        _ => Route::Mixed,
+    })
+}
+
+/// Whether COS itself answered for an endpoint: any status, with its request id.
+pub(super) fn cos_answered(evidence: &Evidence, host: &str) -> bool {
+    evidence
+        .of_endpoint(Stage::HttpRoundTrip, host)
+        .filter_map(|observation| observation.detail.http())
+        .any(|http| http.status.is_some() && http.request_id().is_some())
+}
+
+/// The observations of a stage about an endpoint that failed with one of some kinds.
+pub(super) fn failures<'a>(
+    evidence: &'a Evidence,
+    stage: Stage,
+    host: &'a str,
+    kinds: &'a [FailureKind],
+) -> impl Iterator<Item = &'a Observation> {
+    evidence
+        .of_endpoint(stage, host)
+        .filter(move |observation| observation.outcome.failure().is_some_and(|kind| kinds.contains(&kind)))
+}
+
+/// Microseconds as milliseconds with a sensible number of digits.
+pub fn milliseconds(us: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a time that loses precision here is longer than 285 years")]
+    let ms = us as f64 / 1000.0;
+    match us {
+        0..1_000 => format!("{ms:.3} ms"),
+        1_000..100_000 => format!("{ms:.1} ms"),
+        _ => format!("{ms:.0} ms"),
+    }
+}
+
+/// `1 address`, `2 addresses`.
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A short list: the first three, and how many more.
+pub(crate) fn listed<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let mut items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    items.dedup();
+    let more = items.len().saturating_sub(3);
+    items.truncate(3);
+    let list = items.join(", ");
+    if more == 0 { list } else { format!("{list} and {more} more") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreads() {
+        assert_eq!(Spread::of([]), None);
+        assert_eq!(Spread::of([5]), Some(Spread { count: 1, min: 5, median: 5, max: 5 }));
+        assert_eq!(Spread::of([9, 1, 3, 2]), Some(Spread { count: 4, min: 1, median: 2, max: 9 }));
+    }
+
+    #[test]
+    fn routes_combine() {
+        use Route::{Mixed, Private, Public, Unknown};
+        assert_eq!(combine([]), Unknown);
+        assert_eq!(combine([Unknown, Private]), Private);
+        assert_eq!(combine([Private, Public]), Mixed);
+        assert_eq!(combine([Public, Public, Unknown]), Public);
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(milliseconds(83), "0.083 ms");
+        assert_eq!(milliseconds(35_230), "35.2 ms");
+        assert_eq!(milliseconds(1_043_000), "1043 ms");
+        assert_eq!(listed([1, 2, 3, 4]), "1, 2, 3 and 1 more");
+    }
+}

@@ -1,0 +1,429 @@
+//! What each kind of observation holds. One variant per kind of probe.
+
+use std::net::{IpAddr, SocketAddr};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Outcome;
+use crate::target::Protocol;
+
+/// The facts of one observation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Detail {
+    /// What machine this is.
+    Machine(Machine),
+    /// Default routes and the source addresses the kernel would choose.
+    Routes(Routes),
+    /// The `*_proxy` variables.
+    ProxyEnvironment(ProxyEnvironment),
+    /// What the hosts file says about the endpoint's name.
+    HostsFile(HostsFile),
+    /// The machine's resolver configuration.
+    ResolverConfiguration(ResolverConfiguration),
+    /// One question to one name server.
+    Dns(Dns),
+    /// TCP connects to one address and port.
+    Tcp(Tcp),
+    /// One TLS handshake.
+    Tls(Tls),
+    /// One HTTP request and its answer.
+    Http(Http),
+    /// A kind of a later version of the report.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What machine this is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Machine {
+    /// Kernel name and release.
+    pub kernel: Option<String>,
+    /// Processor architecture.
+    pub architecture: Option<String>,
+    /// System vendor by DMI.
+    pub vendor: Option<String>,
+    /// Whether DMI says that this is a Tencent Cloud machine; null when DMI cannot be read.
+    pub is_tencent_vm: Option<bool>,
+}
+
+/// Default routes and the source addresses the kernel would choose.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Routes {
+    /// The default routes.
+    pub default_routes: Vec<DefaultRoute>,
+    /// Source address towards the IPv4 internet; null when there is no route.
+    pub source_v4: Option<IpAddr>,
+    /// Source address towards the IPv6 internet; null when there is no route.
+    pub source_v6: Option<IpAddr>,
+}
+
+/// One default route.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DefaultRoute {
+    /// The interface's name.
+    pub interface: String,
+    /// The gateway; null for a route without one.
+    #[serde(default)]
+    pub gateway: Option<IpAddr>,
+}
+
+/// The `*_proxy` variables.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ProxyEnvironment {
+    /// The variables that are set, in alphabetical order; user names and passwords are left out of the values.
+    pub variables: Vec<Variable>,
+}
+
+/// An environment variable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What the hosts file says about the endpoint's name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct HostsFile {
+    /// The file.
+    pub path: String,
+    /// The addresses it gives the name.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The machine's resolver configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ResolverConfiguration {
+    /// The file.
+    pub path: String,
+    /// The name servers, in order.
+    pub servers: Vec<SocketAddr>,
+    /// The search list.
+    pub search: Vec<String>,
+}
+
+/// How a name server was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DnsTransport {
+    /// UDP datagrams.
+    #[default]
+    Udp,
+    /// A TCP connection.
+    Tcp,
+    /// A word of a later version of the report.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The type of the records asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RecordType {
+    /// IPv4 addresses.
+    #[default]
+    A,
+    /// IPv6 addresses.
+    #[serde(rename = "AAAA")]
+    Aaaa,
+    /// A type of a later version of the report.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One question to one name server. The server is the observation's peer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Dns {
+    /// The name asked for.
+    pub name: String,
+    /// The type asked for.
+    pub record_type: RecordType,
+    /// How the server was asked.
+    pub transport: DnsTransport,
+    /// Whether the machine's own configuration names this server (and not only `--resolver`).
+    pub system: bool,
+    /// The response code in DNS's own spelling, such as `NXDOMAIN`.
+    pub rcode: Option<String>,
+    /// The aliases that were followed, in order.
+    pub cname_chain: Vec<Cname>,
+    /// The addresses, in the order of the answer.
+    pub addresses: Vec<AddressRecord>,
+    /// Whether the server cut the answer short (flag TC).
+    pub truncated: bool,
+    /// Size of the answer.
+    pub answer_bytes: Option<u32>,
+    /// How many times the question was sent.
+    pub transmissions: u32,
+}
+
+/// An alias record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cname {
+    /// The name that the alias leads to.
+    pub target: String,
+    /// How long the record may be kept.
+    pub ttl_seconds: u32,
+}
+
+/// An address record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AddressRecord {
+    /// The address.
+    pub ip: IpAddr,
+    /// How long the record may be kept.
+    #[serde(default)]
+    pub ttl_seconds: u32,
+}
+
+/// TCP connects to one address and port. The observation succeeded if any connect did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Tcp {
+    /// Where the connects really went, when `--connect-to` sent them elsewhere.
+    pub redirected_to: Option<SocketAddr>,
+    /// Every connect, in the order in which they were begun.
+    pub samples: Vec<Sample>,
+}
+
+/// One TCP connect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sample {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From calling connect() to knowing the result, by the process's own clock.
+    #[serde(default)]
+    pub elapsed_us: Option<u64>,
+    /// SYN to SYN-ACK as the kernel measured it (`tcpi_rtt`); null where it is not valid: after a retransmission, or when
+    /// the connect failed.
+    #[serde(default)]
+    pub kernel_rtt_us: Option<u32>,
+    /// How many times the kernel sent the SYN again; null where the kernel does not tell.
+    #[serde(default)]
+    pub syn_retransmits: Option<u32>,
+    /// Maximum segment size towards the peer (`tcpi_snd_mss`).
+    #[serde(default)]
+    pub mss_bytes: Option<u32>,
+    /// Source address and port.
+    #[serde(default)]
+    pub local: Option<SocketAddr>,
+}
+
+/// One TLS handshake. The observation succeeded if the handshake ended, whatever the certificate is worth.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Tls {
+    /// The name sent as SNI and checked against the certificate.
+    pub server_name: String,
+    /// Whether the connection carries the signed request.
+    pub for_signed_request: bool,
+    /// Protocol version, such as `TLS 1.3`.
+    pub version: Option<String>,
+    /// Cipher suite by its IANA name.
+    pub cipher: Option<String>,
+    /// The certificates as sent, leaf first.
+    pub chain: Vec<Certificate>,
+    /// What checking the chain came to.
+    pub verification: Verification,
+}
+
+/// A certificate.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Certificate {
+    /// Subject, RFC 4514 style.
+    pub subject: String,
+    /// Issuer, RFC 4514 style.
+    pub issuer: String,
+    /// DNS names and addresses it is valid for; at most the first twenty.
+    pub names: Vec<String>,
+    /// Valid from.
+    #[schemars(with = "Option<String>")]
+    pub not_before: Option<Timestamp>,
+    /// Valid until.
+    #[schemars(with = "Option<String>")]
+    pub not_after: Option<Timestamp>,
+}
+
+/// What checking a certificate chain came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Verification {
+    /// The result in one word.
+    pub result: VerificationResult,
+    /// The words of the library.
+    pub message: Option<String>,
+    /// Where the trusted roots come from.
+    pub roots: Option<String>,
+}
+
+/// The result of checking a certificate chain. Where several things are wrong, the first in this order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerificationResult {
+    /// The handshake did not get that far.
+    #[default]
+    NotChecked,
+    /// The chain leads to a trusted root, the name fits, the time is right.
+    Trusted,
+    /// No trusted root stands behind the chain.
+    UntrustedIssuer,
+    /// The certificate is for other names.
+    WrongName,
+    /// The validity is over.
+    Expired,
+    /// The validity has not begun.
+    NotYetValid,
+    /// The certificate is not acceptable for another reason.
+    Invalid,
+    /// A word of a later version of the report.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Who asked for an HTTP answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Authentication {
+    /// A request without a signature.
+    #[default]
+    Anonymous,
+    /// A signed request.
+    Signed,
+    /// A word of a later version of the report.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One HTTP request and its answer. The observation succeeded if an answer came, whatever its status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Http {
+    /// HTTP or HTTPS.
+    pub protocol: Protocol,
+    /// Request method.
+    pub method: String,
+    /// Decoded request path, without the query.
+    pub path: String,
+    /// Whether the request was signed.
+    pub authentication: Authentication,
+    /// Status code of the answer.
+    pub status: Option<u16>,
+    /// From the first byte of the request handed to the kernel to the last.
+    pub send_us: Option<u64>,
+    /// From the start of the request to the first byte of the answer.
+    pub first_byte_us: Option<u64>,
+    /// From the start of the request to the end of the answer.
+    pub total_us: Option<u64>,
+    /// Local time when the first byte of the answer arrived.
+    #[schemars(with = "Option<String>")]
+    pub answered_at: Option<Timestamp>,
+    /// The headers that matter for the diagnosis, with lower-case names, in the order of the answer.
+    pub headers: Vec<Header>,
+    /// The decoded error body, where one was read.
+    pub error: Option<CosError>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Https,
+            method: "HEAD".to_owned(),
+            path: "/".to_owned(),
+            authentication: Authentication::Anonymous,
+            status: None,
+            send_us: None,
+            first_byte_us: None,
+            total_us: None,
+            answered_at: None,
+            headers: Vec::new(),
+            error: None,
+        }
+    }
+}
+
+impl Http {
+    /// The first value of a header, by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.name == name).map(|header| header.value.as_str())
+    }
+
+    /// COS's id of the request.
+    pub fn request_id(&self) -> Option<&str> {
+        self.header("x-cos-request-id").or_else(|| self.header("x-ci-request-id"))
+    }
+
+    /// Whether the answer carries a header that only COS sends.
+    ///
+    /// Source: COS documentation, "Common Response Headers".
+    pub fn is_from_cos(&self) -> bool {
+        self.request_id().is_some()
+            || self.header("server").is_some_and(|server| server.eq_ignore_ascii_case("tencent-cos"))
+    }
+}
+
+/// A response header.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Header {
+    /// Its name in lower case.
+    pub name: String,
+    /// Its value, cleaned of control characters.
+    pub value: String,
+}
+
+/// The error body of COS.
+///
+/// Source: COS documentation, "Error Codes".
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CosError {
+    /// `Code`.
+    pub code: String,
+    /// `Message`.
+    pub message: String,
+    /// `Resource`.
+    pub resource: Option<String>,
+    /// `RequestId`.
+    pub request_id: Option<String>,
+    /// `StringToSign` as the server computed it, where it says so.
+    pub string_to_sign: Option<String>,
+    /// `FormatString` as the server computed it, where it says so.
+    pub format_string: Option<String>,
+}
+
+/// Reads the detail of one kind, `None` for the others.
+macro_rules! accessors {
+    ($($name:ident: $variant:ident),+ $(,)?) => {
+        impl Detail {
+            $(
+                #[doc = concat!("The facts, when this is a [`", stringify!($variant), "`].")]
+                pub const fn $name(&self) -> Option<&$variant> {
+                    match self {
+                        Self::$variant(facts) => Some(facts),
+                        _ => None,
+                    }
+                }
+            )+
+        }
+    };
+}
+
+accessors! {
+    machine: Machine,
+    routes: Routes,
+    proxy_environment: ProxyEnvironment,
+    hosts_file: HostsFile,
+    resolver_configuration: ResolverConfiguration,
+    dns: Dns,
+    tcp: Tcp,
+    tls: Tls,
+    http: Http,
+}

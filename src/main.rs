@@ -1,0 +1,141 @@
+//! Parses, runs, writes, and turns the outcome into an exit code: the only place that prints.
+
+mod progress;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use cosprobe::cli::{CheckArgs, Cli, Command, Job, OutputArgs, replay_file, write_report};
+use cosprobe::error::{Error, exit};
+use cosprobe::report::{Format, Report, Style, exit_code, render, schema};
+use cosprobe::run::Progress;
+
+use progress::Shown;
+
+fn main() -> ExitCode {
+    let code = match Cli::try_parse() {
+        Ok(cli) => execute(cli.command).unwrap_or_else(|error| {
+            tell(&format!("error: {error}"));
+            error.exit_code()
+        }),
+        Err(error) => {
+            // Help and version go to standard output and are no error; a closed pipe is none either.
+            let _ = error.print();
+            if error.use_stderr() { exit::USAGE } else { exit::HEALTHY }
+        }
+    };
+    ExitCode::from(code)
+}
+
+fn execute(command: Command) -> Result<u8, Error> {
+    match command {
+        Command::Check(arguments) => check(&arguments),
+        #[cfg(feature = "lab")]
+        Command::Demo(arguments) => demo(&arguments),
+        Command::Diagnose(arguments) => {
+            let report = replay_file(&arguments.from)?;
+            finish(&report, &arguments.output)
+        }
+        Command::Explain(arguments) => print(&arguments.text()?),
+        Command::Sign(arguments) => print(&arguments.text()?),
+        Command::Schema => print(&schema()),
+    }
+}
+
+fn check(arguments: &CheckArgs) -> Result<u8, Error> {
+    let job = arguments.job()?;
+    if !arguments.output.quiet {
+        for hint in CheckArgs::hints(&job) {
+            tell(&format!("hint: {hint}"));
+        }
+    }
+    let report = runtime()?.block_on(observe(job, &arguments.output))?;
+    finish(&report, &arguments.output)
+}
+
+#[cfg(feature = "lab")]
+fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
+    if arguments.list {
+        return print(&cosprobe::cli::demo_list());
+    }
+    let scenario = cosprobe::cli::demo_scenario(&arguments.scenario)?;
+    if !arguments.output.quiet {
+        tell(&format!("demo: {}: {} (everything runs on loopback)", scenario.name, scenario.summary));
+    }
+    let report = runtime()?.block_on(async {
+        let lab = cosprobe::lab::Lab::start(scenario).await?;
+        let job = cosprobe::cli::demo_job(scenario, &lab)?;
+        observe(job, &arguments.output).await
+    })?;
+    finish(&report, &arguments.output)
+}
+
+/// One thread is enough: probes wait, they do not compute.
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Start { what: "the event loop", problem: error.to_string() })
+}
+
+async fn observe(job: Job, output: &OutputArgs) -> Result<Report, Error> {
+    let mut shown = Shown::new(output.quiet, output.verbose);
+    let progress = |progress: Progress<'_>| shown.update(&progress);
+    cosprobe::check(job.config, job.credential, job.labels, interrupted(), progress).await
+}
+
+/// Resolves at the first SIGINT or SIGTERM. Where a handler cannot be set, the signal ends the process as usual.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+/// Writes the report and returns the exit code that goes with it.
+fn finish(report: &Report, output: &OutputArgs) -> Result<u8, Error> {
+    let to_terminal = output.output.is_none() && std::io::stdout().is_terminal();
+    let style =
+        Style { width: terminal_width(to_terminal), color: to_terminal && !output.no_color && !no_color_is_set() };
+    if output.quiet && output.output.is_none() {
+        return Ok(exit_code(report, output.fail_on()));
+    }
+    let text = render(report, output.format, style);
+    if let Err(error) = write_report(&text, output.output.as_deref()) {
+        tell(&format!("hint: the report that could not be written follows\n{}", rescue(report, output, &text)));
+        return Err(error);
+    }
+    Ok(exit_code(report, output.fail_on()))
+}
+
+/// What was measured is not lost with the file that could not be written.
+fn rescue(report: &Report, output: &OutputArgs, text: &str) -> String {
+    if output.format == Format::Table { text.to_owned() } else { format!("{text}{}", report.verdict.summary) }
+}
+
+fn no_color_is_set() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// The terminal's width, or 80 columns for anything else.
+fn terminal_width(to_terminal: bool) -> usize {
+    let width = to_terminal.then(|| console::Term::stdout().size_checked()).flatten();
+    width.map_or(80, |(_, columns)| usize::from(columns))
+}
+
+fn print(text: &str) -> Result<u8, Error> {
+    write_report(text, None)?;
+    Ok(exit::HEALTHY)
+}
+
+/// Writes to standard error; when even that is closed there is nobody left to tell.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+}

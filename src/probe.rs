@@ -1,0 +1,142 @@
+//! Probing: one step in, one observation out. The impure middle: sockets, files and clocks live here and in `run`.
+//!
+//! [`execute`] is the registry: one exhaustive match on the action. A probe records what it saw and never judges it.
+
+mod connection;
+mod dns;
+mod host;
+mod http;
+mod tcp;
+mod tls;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::credential::Credential;
+use crate::error::Error;
+use crate::evidence::{Detail, NotRunReason, Observation, ObservationId, Outcome};
+use crate::plan::{Action, Step};
+
+use connection::Connections;
+
+/// What every probe of a run shares.
+pub struct Context {
+    config: Config,
+    credential: Option<Credential>,
+    connections: Connections,
+    roots: tls::Roots,
+    cancelled: watch::Receiver<Option<NotRunReason>>,
+}
+
+impl Context {
+    /// Prepares a run. `cancelled` becomes `Some` when the run is to end at once.
+    ///
+    /// # Errors
+    /// When the file with CA certificates cannot be read or holds none.
+    pub fn new(
+        config: Config,
+        credential: Option<Credential>,
+        cancelled: watch::Receiver<Option<NotRunReason>>,
+    ) -> Result<Arc<Self>, Error> {
+        let roots = tls::Roots::new(config.trust.ca_file.as_deref())?;
+        Ok(Arc::new(Self { config, credential, connections: Connections::default(), roots, cancelled }))
+    }
+
+    /// The configuration of the run.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Loads the trusted roots in the background, so that the first handshake need not wait for them.
+    pub fn warm_up(self: &Arc<Self>) {
+        let context = Arc::clone(self);
+        tokio::spawn(async move {
+            context.roots.load().await;
+        });
+    }
+
+    /// Waits until the run is to end, and tells why.
+    async fn cancelled(&self) -> NotRunReason {
+        let mut receiver = self.cancelled.clone();
+        let reason = receiver.wait_for(Option::is_some).await.ok().and_then(|reason| *reason);
+        match reason {
+            Some(reason) => reason,
+            // The sender is gone: nobody can cancel any more.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Checks a file with CA certificates before anything is sent.
+///
+/// # Errors
+/// When the file cannot be read or holds no certificate.
+pub fn check_ca_file(path: &Path) -> Result<(), Error> {
+    tls::read_ca_file(path).map(|_| ())
+}
+
+/// Takes one step and records what was seen. A cancelled step is recorded as not run, with what it had seen until then.
+pub async fn execute(context: Arc<Context>, id: ObservationId, step: Step) -> Observation {
+    if let Action::Skip { because, detail } = &step.action {
+        let outcome = Outcome::NotRun { because: *because };
+        let detail = detail.clone();
+        return observation(id, step, None, None, outcome, detail);
+    }
+    let (started_at, begun) = (Timestamp::now(), Instant::now());
+    let (outcome, detail) = tokio::select! {
+        biased;
+        done = act(&context, id, &step) => done,
+        because = context.cancelled() => (Outcome::NotRun { because }, step.action.blank_detail()),
+    };
+    let elapsed_us = micros(begun.elapsed());
+    observation(id, step, Some(started_at), Some(elapsed_us), outcome, detail)
+}
+
+async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Detail) {
+    match &step.action {
+        Action::InspectMachine => host::machine(),
+        Action::InspectRoutes => host::routes(),
+        Action::InspectProxyEnvironment => host::proxy_environment(),
+        Action::ReadResolverConfiguration => host::resolver_configuration(),
+        Action::ReadHostsFile { name } => host::hosts_file(name),
+        Action::Query { .. } => dns::query(context, step).await,
+        Action::Connect { keep } => tcp::connect(context, id, step, *keep).await,
+        Action::Handshake { server_name, for_signed_request } => {
+            tls::handshake(context, id, step, server_name, *for_signed_request).await
+        }
+        Action::Request(request) => http::round_trip(context, id, step, request).await,
+        Action::Skip { because, detail } => (Outcome::NotRun { because: *because }, detail.clone()),
+    }
+}
+
+/// The record of a step.
+pub(crate) fn observation(
+    id: ObservationId,
+    step: Step,
+    started_at: Option<Timestamp>,
+    elapsed_us: Option<u64>,
+    outcome: Outcome,
+    detail: Detail,
+) -> Observation {
+    Observation {
+        id,
+        parent: step.parent,
+        stage: step.stage,
+        endpoint: step.endpoint,
+        peer: step.peer,
+        started_at,
+        elapsed_us,
+        outcome,
+        detail,
+    }
+}
+
+/// Whole microseconds.
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

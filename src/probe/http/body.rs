@@ -1,0 +1,138 @@
+//! The body of an answer: read up to a bound, and COS's error in it.
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use quick_xml::events::Event;
+use quick_xml::{Reader, XmlVersion};
+
+use crate::evidence::{CosError, clean};
+
+/// Bytes of a body that are read. COS's error bodies are under 4 KiB.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Characters of one element that are kept.
+const MAX_TEXT: usize = 4096;
+
+/// Reads a body; what goes beyond the bound is not waited for.
+pub(super) async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            let room = MAX_BODY_BYTES - collected.len();
+            collected.extend_from_slice(&data[..data.len().min(room)]);
+            if collected.len() >= MAX_BODY_BYTES {
+                break;
+            }
+        }
+    }
+    Ok(collected.freeze())
+}
+
+/// Reads an `Error` document; `None` when it is something else.
+pub(super) fn cos_error(bytes: &[u8]) -> Option<CosError> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut reader = Reader::from_str(text);
+    let mut path: Vec<String> = Vec::new();
+    let mut error = CosError::default();
+    let mut is_error = false;
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) => {
+                path.push(start.local_name().as_ref().to_owned());
+                is_error |= path == ["Error"];
+            }
+            Ok(Event::End(_)) => {
+                path.pop();
+            }
+            Ok(Event::Text(content)) => append(&mut error, &path, &content.xml_content(XmlVersion::Explicit1_0)),
+            Ok(Event::GeneralRef(reference)) => append(&mut error, &path, resolved(reference.as_ref())),
+            Ok(Event::CData(content)) => append(&mut error, &path, content.as_ref()),
+            Ok(Event::Eof) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    (is_error && !error.code.is_empty()).then(|| defused(error))
+}
+
+/// The five references of XML; no document defines others here.
+fn resolved(reference: &str) -> &'static str {
+    match reference {
+        "amp" => "&",
+        "lt" => "<",
+        "gt" => ">",
+        "quot" => "\"",
+        "apos" => "'",
+        _ => "?",
+    }
+}
+
+fn append(error: &mut CosError, path: &[String], text: &str) {
+    let [root, element] = path else { return };
+    if root != "Error" {
+        return;
+    }
+    let slot = match element.as_str() {
+        "Code" => &mut error.code,
+        "Message" => &mut error.message,
+        "Resource" => error.resource.get_or_insert_default(),
+        "RequestId" => error.request_id.get_or_insert_default(),
+        "StringToSign" => error.string_to_sign.get_or_insert_default(),
+        "FormatString" => error.format_string.get_or_insert_default(),
+        _ => return,
+    };
+    if slot.len() < MAX_TEXT {
+        slot.push_str(text);
+    }
+}
+
+/// Line ends matter in the strings of the signature; elsewhere control characters have no place.
+fn defused(error: CosError) -> CosError {
+    let lines = |text: String| text.split('\n').map(|line| clean(line, 1000)).collect::<Vec<_>>().join("\n");
+    CosError {
+        code: clean(&error.code, 100),
+        message: clean(&error.message, 500),
+        resource: error.resource.map(|text| clean(&text, 300)),
+        request_id: error.request_id.map(|text| clean(&text, 200)),
+        string_to_sign: error.string_to_sign.map(lines),
+        format_string: error.format_string.map(lines),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_document_is_read() {
+        let text = "<?xml version='1.0' encoding='utf-8' ?>\n<Error>\n\t<Code>SignatureDoesNotMatch</Code>\
+            <Message>The Signature you &lt;specified&gt; is invalid.</Message><StringToSign>sha1\n1;2\nab\n</StringToSign>\
+            <FormatString>get\n/\n\nhost=x\n</FormatString><Resource>b.cos</Resource><RequestId>NjQ=</RequestId></Error>";
+        let error = cos_error(text.as_bytes()).unwrap();
+        assert_eq!(error.code, "SignatureDoesNotMatch");
+        assert_eq!(error.message, "The Signature you <specified> is invalid.");
+        assert_eq!(error.format_string.as_deref(), Some("get\n/\n\nhost=x\n"));
+        assert_eq!(error.request_id.as_deref(), Some("NjQ="));
+    }
+
+    #[test]
+    fn other_documents_are_no_error() {
+        for text in ["", "<html><body>Code</body></html>", "<Error></Error>", "{\"Code\":1}", "<Error><Code>"] {
+            assert_eq!(cos_error(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(cos_error(b"\xff\xfe"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_no_panic(bytes in proptest::collection::vec(0_u8.., 0..300)) {
+            let _ = cos_error(&bytes);
+        }
+
+        #[test]
+        fn any_text_inside_is_defused(text in "[^<&]{1,80}") {
+            if let Some(error) = cos_error(format!("<Error><Code>{text}</Code></Error>").as_bytes()) {
+                proptest::prop_assert!(!error.code.chars().any(char::is_control));
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! TCP connects: how often they succeed, how long they take by both clocks, and who says no.
+//!
+//! The failure causes follow `docs/architecture.md`, "reading a failed connect": the error queue first, because reading it
+//! clears `SO_ERROR`; then the TCP state, because a readable socket is not yet a connected one; then `SO_ERROR`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+
+use super::connection::Connection;
+use super::{Context, micros};
+use crate::evidence::{Detail, FailureKind, NotRunReason, ObservationId, Outcome, Sample, Tcp};
+use crate::plan::{self, Step};
+use crate::sys::{self, IcmpError};
+
+/// Connects `count` times, paced, without waiting for one to end before the next begins. The first `keep` connections stay
+/// open for later steps, the others are closed at once.
+pub(super) async fn connect(context: &Context, id: ObservationId, step: &Step, keep: usize) -> (Outcome, Detail) {
+    let Some(peer) = step.peer else {
+        return (Outcome::failed(FailureKind::Internal), step.action.blank_detail());
+    };
+    let limits = &context.config.limits;
+    let redirected_to = plan::redirect(&context.config, step.endpoint.as_deref().unwrap_or_default(), peer);
+    let count = usize::from(limits.count.max(1));
+    let begun = tokio::time::Instant::now();
+    let mut running = JoinSet::new();
+    for number in 0..count {
+        let (interval, attempt_timeout) = (limits.interval, limits.attempt_timeout);
+        running.spawn(async move {
+            if number > 0 {
+                sleep_until(begun + interval * u32::try_from(number).unwrap_or(u32::MAX)).await;
+            }
+            let attempt = dial(redirected_to.unwrap_or(peer), attempt_timeout).await;
+            (number, attempt.sample, attempt.stream)
+        });
+    }
+    let mut samples: Vec<Option<Sample>> = vec![None; count];
+    let mut kept = 0;
+    let cancelled_because = loop {
+        tokio::select! {
+            biased;
+            ended = running.join_next() => match ended {
+                None => break None,
+                Some(Ok((number, sample, stream))) => {
+                    if let Some(stream) = stream.filter(|_| kept < keep) {
+                        kept += 1;
+                        context.connections.put(id, Connection::Tcp(stream));
+                    }
+                    samples[number] = Some(sample);
+                }
+                // A sample that panicked stays without a record and is counted as a defect below.
+                Some(Err(_)) => {}
+            },
+            because = context.cancelled() => break Some(because),
+        }
+    };
+    let missing = || match cancelled_because {
+        Some(because) => unfinished(Outcome::NotRun { because }),
+        None => unfinished(Outcome::failed(FailureKind::Internal)),
+    };
+    let samples: Vec<Sample> = samples.into_iter().map(|sample| sample.unwrap_or_else(missing)).collect();
+    (summary(&samples, cancelled_because), Detail::Tcp(Tcp { redirected_to, samples }))
+}
+
+const fn unfinished(outcome: Outcome) -> Sample {
+    Sample { outcome, elapsed_us: None, kernel_rtt_us: None, syn_retransmits: None, mss_bytes: None, local: None }
+}
+
+/// The outcome of several connects: success if any succeeded, else the most telling failure. Silence tells least.
+fn summary(samples: &[Sample], cancelled_because: Option<NotRunReason>) -> Outcome {
+    if samples.iter().any(|sample| sample.outcome.is_success()) {
+        return Outcome::Succeeded;
+    }
+    let failures = || samples.iter().filter(|sample| sample.outcome.failure().is_some());
+    let telling = failures().find(|sample| sample.outcome.failure() != Some(FailureKind::ConnectTimeout));
+    match (telling.or_else(|| failures().next()), cancelled_because) {
+        (Some(sample), _) => sample.outcome.clone(),
+        (None, Some(because)) => Outcome::NotRun { because },
+        (None, None) => Outcome::failed(FailureKind::Internal),
+    }
+}
+
+/// One connect and, when it succeeded, its connection.
+pub(super) struct Attempt {
+    pub(super) sample: Sample,
+    pub(super) stream: Option<TcpStream>,
+}
+
+/// Connects once.
+pub(super) async fn dial(peer: SocketAddr, attempt_timeout: std::time::Duration) -> Attempt {
+    let refused = |error: &io::Error| Attempt { sample: unfinished(local_failure(error, peer)), stream: None };
+    let socket = match sys::tcp_socket(peer) {
+        Ok(socket) => socket,
+        Err(error) => return refused(&error),
+    };
+    let begun = Instant::now();
+    match socket.connect(&peer.into()) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        Err(error) => return refused(&error),
+    }
+    let local = socket.local_addr().ok().and_then(|address| address.as_socket());
+    let stream = match TcpStream::from_std(socket.into()) {
+        Ok(stream) => stream,
+        Err(error) => return refused(&error),
+    };
+    let outcome = match timeout(attempt_timeout, established(&stream, local)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Outcome::failed(FailureKind::ConnectTimeout),
+    };
+    let elapsed_us = Some(micros(begun.elapsed()));
+    let info = sys::tcp_info(&stream).ok();
+    let sample = Sample {
+        elapsed_us,
+        kernel_rtt_us: info.and_then(|info| info.rtt_us),
+        syn_retransmits: info.and_then(|info| info.total_retransmits),
+        mss_bytes: info.and_then(|info| info.mss_bytes),
+        local,
+        outcome,
+    };
+    let stream = sample.outcome.is_success().then_some(stream);
+    Attempt { sample, stream }
+}
+
+/// Waits for the end of the handshake.
+async fn established(stream: &TcpStream, local: Option<SocketAddr>) -> Outcome {
+    loop {
+        if let Err(error) = stream.ready(Interest::WRITABLE | Interest::ERROR).await {
+            return Outcome::failed_with(FailureKind::Other, &error.to_string());
+        }
+        if let Some(outcome) = look(stream, local) {
+            return outcome;
+        }
+        // Nothing is decided: an ICMP error may wake the socket while the kernel goes on sending SYNs. Clearing the readiness
+        // makes the next wait wait.
+        let _: io::Result<()> =
+            stream.try_io(Interest::WRITABLE | Interest::ERROR, || Err(io::ErrorKind::WouldBlock.into()));
+    }
+}
+
+fn look(stream: &TcpStream, local: Option<SocketAddr>) -> Option<Outcome> {
+    if let Some(failure) = sys::next_icmp_error(&stream.as_fd()).and_then(|error| icmp_failure(error, local)) {
+        return Some(failure);
+    }
+    if sys::tcp_info(stream).is_ok_and(|info| info.established) {
+        return Some(Outcome::Succeeded);
+    }
+    match stream.take_error() {
+        Ok(Some(error)) => Some(remote_failure(&error)),
+        Ok(None) => None,
+        Err(error) => Some(Outcome::failed_with(FailureKind::Other, &error.to_string())),
+    }
+}
+
+/// The failure that an ICMP error stands for (RFC 792, RFC 1812 section 5.2.7, RFC 4443); `None` for one that does not end
+/// a connect, such as fragmentation needed.
+fn icmp_failure(error: IcmpError, local: Option<SocketAddr>) -> Option<Outcome> {
+    let from_us = error.from.is_some() && error.from == local.map(|address| address.ip());
+    let kind = match (error.is_v6, error.icmp_type, error.code) {
+        (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) if from_us => FailureKind::LocalReject,
+        (false, 3, 0 | 6 | 11) | (true, 1, 0 | 2) => FailureKind::NetworkUnreachable,
+        (false, 3, 1 | 5 | 7 | 8 | 12) | (true, 1, 3) => FailureKind::HostUnreachable,
+        (false, 3, 2) => FailureKind::ProtocolUnreachable,
+        (false, 3, 3) | (true, 1, 4) => FailureKind::PortUnreachable,
+        (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) => FailureKind::AdminProhibited,
+        (false, 11, _) | (true, 3, _) => FailureKind::TtlExceeded,
+        _ => return None,
+    };
+    Some(Outcome::Failed { kind, from: error.from, message: None })
+}
+
+/// The failure that the network reported, without an ICMP error that tells more.
+fn remote_failure(error: &io::Error) -> Outcome {
+    let kind = match error.raw_os_error() {
+        Some(libc::ECONNREFUSED | libc::ECONNRESET) => FailureKind::ConnectionRefused,
+        Some(libc::ETIMEDOUT) => FailureKind::ConnectTimeout,
+        Some(libc::EHOSTUNREACH) => FailureKind::HostUnreachable,
+        Some(libc::ENETUNREACH) => FailureKind::NetworkUnreachable,
+        Some(libc::EACCES) => FailureKind::AdminProhibited,
+        Some(libc::ENOPROTOOPT) => FailureKind::ProtocolUnreachable,
+        _ => return Outcome::failed_with(FailureKind::Other, &error.to_string()),
+    };
+    Outcome::failed(kind)
+}
+
+/// The failure when socket() or connect() itself refuses: this machine's kernel, before anything was sent.
+pub(super) fn local_failure(error: &io::Error, peer: SocketAddr) -> Outcome {
+    let kind = match error.raw_os_error() {
+        // EINVAL is a blackhole route, EHOSTUNREACH an unreachable one.
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EINVAL) => FailureKind::NoRoute,
+        Some(libc::EPERM | libc::EACCES) => FailureKind::LocalReject,
+        // Without any IPv6 address there is no source address to bind to.
+        Some(libc::EADDRNOTAVAIL) if peer.is_ipv6() => FailureKind::NoRoute,
+        Some(libc::EADDRNOTAVAIL | libc::EAGAIN) => FailureKind::NoFreePort,
+        Some(libc::EMFILE | libc::ENFILE) => FailureKind::TooManyFiles,
+        Some(libc::EAFNOSUPPORT) => FailureKind::FamilyUnsupported,
+        Some(libc::ECONNREFUSED) => FailureKind::ConnectionRefused,
+        _ => FailureKind::Other,
+    };
+    Outcome::failed_with(kind, &error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn icmp_errors_have_their_words() {
+        let error =
+            |is_v6, icmp_type, code| IcmpError { is_v6, icmp_type, code, from: Some("100.64.12.2".parse().unwrap()) };
+        let kind = |error| icmp_failure(error, None).and_then(|outcome| outcome.failure());
+        for (v6, icmp_type, code, expected) in [
+            (false, 3, 0, Some(FailureKind::NetworkUnreachable)),
+            (false, 3, 1, Some(FailureKind::HostUnreachable)),
+            (false, 3, 3, Some(FailureKind::PortUnreachable)),
+            (false, 3, 4, None),
+            (false, 3, 10, Some(FailureKind::AdminProhibited)),
+            (false, 3, 13, Some(FailureKind::AdminProhibited)),
+            (false, 11, 0, Some(FailureKind::TtlExceeded)),
+            (true, 1, 0, Some(FailureKind::NetworkUnreachable)),
+            (true, 1, 1, Some(FailureKind::AdminProhibited)),
+            (true, 1, 4, Some(FailureKind::PortUnreachable)),
+            (true, 2, 0, None),
+        ] {
+            assert_eq!(kind(error(v6, icmp_type, code)), expected, "{v6} {icmp_type}/{code}");
+        }
+        let own = icmp_failure(error(false, 3, 13), Some("100.64.12.2:5".parse().unwrap()));
+        assert_eq!(own.unwrap().failure(), Some(FailureKind::LocalReject));
+    }
+
+    #[test]
+    fn one_success_is_a_success_and_silence_tells_least() {
+        let sample = |outcome| unfinished(outcome);
+        let timeout = || sample(Outcome::failed(FailureKind::ConnectTimeout));
+        let refused = || sample(Outcome::failed(FailureKind::ConnectionRefused));
+        assert_eq!(summary(&[timeout(), sample(Outcome::Succeeded)], None), Outcome::Succeeded);
+        assert_eq!(summary(&[timeout(), refused()], None).failure(), Some(FailureKind::ConnectionRefused));
+        assert_eq!(summary(&[timeout()], None).failure(), Some(FailureKind::ConnectTimeout));
+        let because = NotRunReason::Interrupted;
+        let broken_off = sample(Outcome::NotRun { because });
+        assert_eq!(summary(&[broken_off], Some(because)), Outcome::NotRun { because });
+    }
+}

@@ -1,0 +1,64 @@
+//! What is shown on standard error while a run goes on: a spinner with the stage, on a terminal; each observation with `-v`.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use cosprobe::diagnose::milliseconds;
+use cosprobe::evidence::{Observation, Outcome};
+use cosprobe::run::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The progress that is shown.
+pub(crate) struct Shown {
+    spinner: Option<ProgressBar>,
+    verbose: bool,
+}
+
+impl Shown {
+    pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
+        let on_terminal = std::io::stderr().is_terminal() && !quiet && !verbose;
+        Self { spinner: on_terminal.then(spinner), verbose: verbose && !quiet }
+    }
+
+    pub(crate) fn update(&mut self, progress: &Progress<'_>) {
+        match (progress, &self.spinner) {
+            (Progress::Stage(stage), Some(spinner)) => spinner.set_message(stage.describe()),
+            (Progress::Observed(observation), _) if self.verbose => {
+                // A closed standard error is no reason to stop measuring.
+                let _ = writeln!(std::io::stderr().lock(), "{}", line(observation));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} … {elapsed}") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
+/// One observation in one line.
+fn line(observation: &Observation) -> String {
+    let outcome = match &observation.outcome {
+        Outcome::Succeeded => "ok".to_owned(),
+        Outcome::Failed { kind, from: Some(from), .. } => format!("{kind} from {from}"),
+        Outcome::Failed { kind, .. } => kind.to_string(),
+        Outcome::NotRun { because } => format!("not run: {because}"),
+    };
+    let endpoint = observation.endpoint.as_deref().unwrap_or("this machine");
+    let peer = observation.peer.map_or_else(String::new, |peer| format!(" {peer}"));
+    let time = observation.elapsed_us.map_or_else(String::new, |us| format!(" {}", milliseconds(us)));
+    format!("{:>4} {} {endpoint}{peer}: {outcome}{time}", observation.id, observation.stage.describe())
+}

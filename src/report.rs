@@ -1,0 +1,69 @@
+//! The report: the versioned document, and the table of its renderings.
+//!
+//! To add a format: a row in `formats!` and a file beside `report/table.rs`. Rendering is pure: the same report and style give
+//! the same bytes. This room never sees plan, probes, configuration secrets or clap.
+
+mod document;
+mod json;
+mod schema;
+mod table;
+
+pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
+pub use schema::schema;
+
+use crate::diagnose::{Severity, Status};
+use crate::error::exit;
+
+/// How a report is to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Columns that are there.
+    pub width: usize,
+    /// Whether to use colours.
+    pub color: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { width: 80, color: false }
+    }
+}
+
+/// Declares the formats: variant, word, one line of help, rendering function.
+macro_rules! formats {
+    ($($variant:ident $word:literal $help:literal $render:path;)+) => {
+        /// A rendering of the report.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Format {
+            $(#[doc = $help] $variant,)+
+        }
+
+        /// Every format with its word and one line of help.
+        pub const FORMATS: &[(Format, &str, &str)] = &[$((Format::$variant, $word, $help)),+];
+
+        /// Renders a report; the text ends with a line end.
+        pub fn render(report: &Report, format: Format, style: Style) -> String {
+            match format {
+                $(Format::$variant => $render(report, style),)+
+            }
+        }
+    };
+}
+
+formats! {
+    Table "table" "a table for people" table::render;
+    Json "json" "one JSON document, see `cosprobe schema`" json::render;
+}
+
+/// The exit code that goes with a report.
+pub fn exit_code(report: &Report, fail_on: Severity) -> u8 {
+    let failing = || report.findings.iter().filter(|finding| finding.is_root() && finding.severity >= fail_on);
+    let missed_only = failing().all(|finding| finding.code == "RTE005");
+    match (report.ended_because, failing().next().is_some()) {
+        (Ended::Interrupted, _) => exit::INTERRUPTED,
+        (_, true) if missed_only => exit::EXPECTATION_MISSED,
+        (_, true) => exit::FINDINGS,
+        (_, false) if report.verdict.status == Status::Inconclusive => exit::INCONCLUSIVE,
+        (_, false) => exit::HEALTHY,
+    }
+}

@@ -1,0 +1,162 @@
+//! The document: format 1.0 of the report. Minor versions only add fields; readers ignore what they do not know and refuse a
+//! major version that they do not know.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Policy;
+use crate::diagnose::{AddressView, Finding, Verdict, addresses, diagnose, verdict};
+use crate::evidence::{Evidence, Observation, Stage};
+use crate::target::Target;
+
+/// The version that is written.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// One report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// Version of this format, `major.minor`.
+    pub format_version: String,
+    /// What wrote it.
+    pub tool: Tool,
+    /// When the run began (RFC 3339, UTC).
+    #[schemars(with = "String")]
+    pub started_at: Timestamp,
+    /// When the run ended (RFC 3339, UTC).
+    #[schemars(with = "String")]
+    pub ended_at: Timestamp,
+    /// Why the run ended.
+    #[serde(default)]
+    pub ended_because: Ended,
+    /// What the user attached with `--label`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// What machine it ran on.
+    #[serde(default)]
+    pub environment: Environment,
+    /// The thresholds of judging.
+    #[serde(default)]
+    pub policy: Policy,
+    /// The endpoints that were asked for.
+    pub targets: Vec<Target>,
+    /// The observations, in the order of the plan.
+    pub evidence: Vec<Observation>,
+    /// Derived: every address with what was measured about it.
+    #[serde(default)]
+    pub addresses: Vec<AddressView>,
+    /// Derived: the conclusions, roots first.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// Derived: what it all comes to.
+    pub verdict: Verdict,
+}
+
+/// What wrote a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// Everything was done.
+    #[default]
+    Completed,
+    /// The time for the whole run was used up.
+    Deadline,
+    /// The user interrupted it.
+    Interrupted,
+    /// A word of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What machine a report was made on. Null: not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Environment {
+    /// Kernel name and release.
+    pub kernel: Option<String>,
+    /// Processor architecture.
+    pub architecture: Option<String>,
+    /// Whether it is a Tencent Cloud machine.
+    pub is_tencent_vm: Option<bool>,
+}
+
+/// The circumstances of a run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Why it ended.
+    pub ended_because: Ended,
+    /// What the user attached.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Report {
+    /// Judges evidence and makes the report of it.
+    pub fn new(evidence: Evidence, policy: Policy, run: Run) -> Self {
+        let findings = diagnose(&evidence, &policy);
+        let machine = evidence.of_stage(Stage::Host).find_map(|observation| observation.detail.machine());
+        let environment = machine.map_or_else(Environment::default, |machine| Environment {
+            kernel: machine.kernel.clone(),
+            architecture: machine.architecture.clone(),
+            is_tencent_vm: machine.is_tencent_vm,
+        });
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            tool: Tool { name: "cosprobe".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            started_at: run.started_at,
+            ended_at: run.ended_at,
+            ended_because: run.ended_because,
+            labels: run.labels,
+            environment,
+            addresses: addresses(&evidence),
+            verdict: verdict(&evidence, &findings),
+            findings,
+            policy,
+            targets: evidence.targets,
+            evidence: evidence.observations,
+        }
+    }
+
+    /// Reads a saved report.
+    ///
+    /// # Errors
+    /// What is wrong with the text, and where; also a major version that this program does not know.
+    pub fn read(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Head {
+            format_version: String,
+        }
+        let head: Head = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if head.format_version.split('.').next() != FORMAT_VERSION.split('.').next() {
+            return Err(format!("format version {} is not known to this version of cosprobe", head.format_version));
+        }
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Judges the saved evidence again, with the saved policy.
+    pub fn judged_again(self) -> Self {
+        let evidence = Evidence { targets: self.targets, observations: self.evidence };
+        let run = Run {
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            ended_because: self.ended_because,
+            labels: self.labels,
+        };
+        let tool = self.tool;
+        Self { tool, ..Self::new(evidence, self.policy, run) }
+    }
+}

@@ -1,0 +1,160 @@
+//! The table for people: names and servers, addresses and ports, findings with fixes, and the verdict as the last line.
+
+mod addresses;
+
+use anstyle::{AnsiColor, Style as Paint};
+
+use super::{Ended, Report, Style};
+use crate::diagnose::{Finding, Severity, Status, milliseconds};
+use crate::evidence::{Detail, Evidence, Observation, Outcome, Stage};
+use crate::target::Target;
+
+/// Widest text; longer lines are hard to read.
+const MAX_WIDTH: usize = 120;
+
+pub(super) fn render(report: &Report, style: Style) -> String {
+    let style = Style { width: style.width.clamp(40, MAX_WIDTH), ..style };
+    let evidence = Evidence { targets: report.targets.clone(), observations: report.evidence.clone() };
+    let mut page = Page { style, text: String::new() };
+    for target in &report.targets {
+        endpoint(&mut page, report, &evidence, target);
+    }
+    findings(&mut page, report);
+    if report.ended_because != Ended::Completed {
+        let why = if report.ended_because == Ended::Interrupted { "interrupted" } else { "out of time (--deadline)" };
+        page.line("", &format!("the run was {why}: what is not shown was not measured"));
+        page.blank();
+    }
+    verdict_line(&mut page, report);
+    page.text
+}
+
+/// Text that grows line by line.
+struct Page {
+    style: Style,
+    text: String,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    fn raw(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// A wrapped paragraph whose further lines stand below its first word.
+    fn line(&mut self, lead: &str, content: &str) {
+        let indent = " ".repeat(lead.chars().count());
+        let options = textwrap::Options::new(self.style.width)
+            .initial_indent(lead)
+            .subsequent_indent(&indent)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        for line in textwrap::wrap(content, options) {
+            self.raw(&line);
+        }
+    }
+
+    fn paint(&self, text: &str, paint: Paint) -> String {
+        if self.style.color { format!("{paint}{text}{paint:#}") } else { text.to_owned() }
+    }
+}
+
+fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Target) {
+    let bold = page.paint(&target.host, Paint::new().bold());
+    page.raw(&bold);
+    let region = target.region.as_deref().map_or_else(String::new, |region| format!(", region {region}"));
+    page.line("  ", &format!("{}{region}", target.role.describe()));
+    for file in evidence.of_endpoint(Stage::Host, &target.host).filter_map(|o| o.detail.hosts_file()) {
+        if !file.addresses.is_empty() {
+            page.line("  ", &format!("{}: {}", file.path, crate::diagnose::listed(&file.addresses)));
+        }
+    }
+    for observation in evidence.of_endpoint(Stage::Resolve, &target.host) {
+        page.line("  ", &lookup(observation));
+    }
+    page.blank();
+    let views: Vec<_> = report.addresses.iter().filter(|view| view.endpoint == target.host).collect();
+    if !views.is_empty() {
+        let table = addresses::table(&views, evidence, page.style);
+        for line in table.lines() {
+            page.raw(line);
+        }
+        page.blank();
+    }
+}
+
+/// One look-up in one line.
+fn lookup(observation: &Observation) -> String {
+    let Detail::Dns(dns) = &observation.detail else { return String::new() };
+    let record_type = serde_json::to_value(dns.record_type).ok();
+    let record_type = record_type.as_ref().and_then(|value| value.as_str()).unwrap_or("?");
+    let server = observation.peer.map_or_else(|| "no name server".to_owned(), |peer| peer.to_string());
+    let transport = serde_json::to_value(dns.transport).ok();
+    let transport = transport.as_ref().and_then(|value| value.as_str()).unwrap_or("?");
+    let time = observation.elapsed_us.map_or_else(String::new, |us| format!(" {}", milliseconds(us)));
+    let answer = match &observation.outcome {
+        Outcome::Succeeded => {
+            let addresses = crate::diagnose::listed(dns.addresses.iter().map(|record| record.ip));
+            let ttl =
+                dns.addresses.first().map_or_else(String::new, |record| format!(", TTL {} s", record.ttl_seconds));
+            let via = dns.cname_chain.last().map_or_else(String::new, |cname| format!(", alias of {}", cname.target));
+            let truncated = if dns.truncated { " (truncated)" } else { "" };
+            format!("{addresses}{ttl}{via}{truncated}")
+        }
+        Outcome::Failed { kind, .. } => {
+            let rcode = dns.rcode.as_deref().filter(|rcode| *rcode != "NOERROR");
+            rcode.map_or_else(|| kind.to_string(), |rcode| format!("{rcode} ({kind})"))
+        }
+        Outcome::NotRun { because } => format!("not run: {because}"),
+    };
+    format!("{record_type} from {server} over {transport}{time}: {answer}")
+}
+
+fn findings(page: &mut Page, report: &Report) {
+    for finding in report.findings.iter().filter(|finding| finding.is_root()) {
+        one_finding(page, finding);
+        let symptoms = report.findings.iter().filter(|other| other.caused_by.as_deref() == Some(&finding.code));
+        for symptom in symptoms {
+            page.line("  symptom: ", &format!("{} {}: {}", symptom.code, symptom.name, symptom.summary));
+        }
+        if finding.severity >= Severity::Warning {
+            page.line("  more: ", &format!("cosprobe explain {}", finding.code));
+        }
+        page.blank();
+    }
+}
+
+fn one_finding(page: &mut Page, finding: &Finding) {
+    let color = match finding.severity {
+        Severity::Error => AnsiColor::Red,
+        Severity::Warning => AnsiColor::Yellow,
+        Severity::Info => AnsiColor::Cyan,
+    };
+    let word = page.paint(finding.severity.as_str(), Paint::new().bold().fg_color(Some(color.into())));
+    let confidence = finding.confidence.as_str();
+    page.raw(&format!("{word} {} {} (confidence {confidence})", finding.code, finding.name));
+    page.line("  ", &finding.summary);
+    for line in &finding.help {
+        page.line("  fix: ", line);
+    }
+}
+
+fn verdict_line(page: &mut Page, report: &Report) {
+    let color = match report.verdict.status {
+        Status::Healthy => AnsiColor::Green,
+        Status::Degraded | Status::Inconclusive => AnsiColor::Yellow,
+        Status::Unreachable => AnsiColor::Red,
+    };
+    let status = page.paint(report.verdict.status.as_str(), Paint::new().bold().fg_color(Some(color.into())));
+    let line = format!("{status}{}", verdict_rest(report));
+    page.raw(&line);
+}
+
+/// The verdict line without its first word.
+fn verdict_rest(report: &Report) -> String {
+    let code = report.verdict.code.as_deref().map_or_else(String::new, |code| format!(" {code}"));
+    format!(" [{} route]{code}: {}", report.verdict.route.as_str(), report.verdict.summary)
+}

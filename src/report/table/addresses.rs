@@ -1,0 +1,141 @@
+//! The table of addresses and ports.
+
+use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
+
+use super::Style;
+use crate::diagnose::{AddressView, PortView, Spread};
+use crate::evidence::{Authentication, Evidence, Observation, ObservationId, Outcome, Stage, VerificationResult};
+
+const HEADER: [&str; 8] = ["address", "scope", "port", "connects", "kernel RTT ms", "TLS", "HTTP", "signed"];
+
+/// A row for each address and port.
+pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(style.width).unwrap_or(80)).set_header(HEADER);
+    if style.color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    for view in views {
+        let mut address = Some(view.ip.to_string());
+        let mut scope = Some(view.scope.as_str().to_owned());
+        for port in &view.ports {
+            let mut row =
+                vec![Cell::new(address.take().unwrap_or_default()), Cell::new(scope.take().unwrap_or_default())];
+            row.extend(port_cells(port, evidence));
+            table.add_row(row);
+        }
+        if let (Some(address), Some(scope)) = (address, scope) {
+            table.add_row([address, scope]);
+        }
+    }
+    for index in [2, 3] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    // Ports, counts and addresses are worth nothing when they are cut.
+    for index in [0, 1, 2, 3] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    if let Some(column) = table.column_mut(4) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(13)));
+    }
+    table.to_string()
+}
+
+fn port_cells(port: &PortView, evidence: &Evidence) -> [Cell; 6] {
+    let connects = Cell::new(format!("{}/{}", port.connected, port.attempts));
+    let latency = match &port.outcome {
+        Outcome::Succeeded => Cell::new(latency_text(port)),
+        Outcome::Failed { kind, from, .. } => {
+            let by = from.map_or_else(String::new, |from| format!(" by {from}"));
+            Cell::new(format!("{kind}{by}")).fg(Color::Red)
+        }
+        Outcome::NotRun { because } => Cell::new(format!("not run: {because}")),
+    };
+    let (tls, http, signed) = later_stages(port.observation, evidence);
+    [Cell::new(port.port), connects, latency, tls, http, signed]
+}
+
+fn latency_text(port: &PortView) -> String {
+    let lost = match port.with_syn_retransmits {
+        0 => String::new(),
+        count => format!(", {count} with lost SYN"),
+    };
+    match (port.kernel_rtt_us, port.connect_us) {
+        (Some(rtt), _) => format!("{}{lost}", three(rtt)),
+        (None, Some(connect)) => format!("{} (user time){lost}", three(connect)),
+        (None, None) => format!("unknown{lost}"),
+    }
+}
+
+/// Minimum, median and maximum.
+fn three(spread: Spread) -> String {
+    [spread.min, spread.median, spread.max].map(short).join(" / ")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time that loses precision here is longer than 285 years")]
+fn short(us: u64) -> String {
+    let ms = us as f64 / 1000.0;
+    match us {
+        0..10_000 => format!("{ms:.2}"),
+        10_000..100_000 => format!("{ms:.1}"),
+        _ => format!("{ms:.0}"),
+    }
+}
+
+/// What TLS and HTTP came to on the connections of one connect observation.
+fn later_stages(connect: ObservationId, evidence: &Evidence) -> (Cell, Cell, Cell) {
+    let descends = |observation: &&Observation| evidence.descends_from(observation.id, connect);
+    let tls = evidence.of_stage(Stage::TlsHandshake).filter(descends).find_map(tls_cell);
+    let of_requests = |wanted: Authentication| {
+        evidence
+            .of_stage(Stage::HttpRoundTrip)
+            .filter(descends)
+            .filter(|o| o.detail.http().is_some_and(|http| http.authentication == wanted && http.method == "HEAD"))
+            .find_map(http_cell)
+    };
+    let none = || Cell::new("-");
+    (
+        tls.unwrap_or_else(none),
+        of_requests(Authentication::Anonymous).unwrap_or_else(none),
+        of_requests(Authentication::Signed).unwrap_or_else(none),
+    )
+}
+
+fn tls_cell(observation: &Observation) -> Option<Cell> {
+    let tls = observation.detail.tls()?;
+    Some(match &observation.outcome {
+        Outcome::Succeeded => {
+            let version = tls.version.as_deref().unwrap_or("TLS");
+            match tls.verification.result {
+                VerificationResult::Trusted => Cell::new(version),
+                VerificationResult::NotChecked => Cell::new(format!("{version}, not checked")),
+                result => {
+                    let word = serde_json::to_value(result).ok();
+                    let word =
+                        word.as_ref().and_then(|value| value.as_str()).unwrap_or("not trusted").replace('_', " ");
+                    Cell::new(format!("{version}, {word}")).fg(Color::Red)
+                }
+            }
+        }
+        Outcome::Failed { kind, .. } => Cell::new(kind).fg(Color::Red),
+        Outcome::NotRun { .. } => Cell::new("not run"),
+    })
+}
+
+fn http_cell(observation: &Observation) -> Option<Cell> {
+    let http = observation.detail.http()?;
+    Some(match (&observation.outcome, http.status) {
+        (Outcome::NotRun { .. }, _) => Cell::new("not run"),
+        (_, Some(status)) if http.is_from_cos() => Cell::new(format!("{status} COS")),
+        (_, Some(status)) => Cell::new(format!("{status} not COS")).fg(Color::Red),
+        (Outcome::Failed { kind, .. }, None) => Cell::new(kind).fg(Color::Red),
+        (Outcome::Succeeded, None) => Cell::new("answered"),
+    })
+}

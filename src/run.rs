@@ -1,0 +1,140 @@
+//! Running: the loop of planning and probing, stage after stage, with bounds in time and number.
+//!
+//! This room knows no rules and no rendering.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::evidence::{Evidence, FailureKind, NotRunReason, Observation, ObservationId, Outcome, Stage};
+use crate::plan::{self, Action, Step};
+use crate::probe::{self, Context};
+
+/// Rounds of planning within one stage. Plans end by themselves; this bounds a defect.
+const MAX_ROUNDS: usize = 4;
+
+/// What a run tells while it goes on.
+pub enum Progress<'a> {
+    /// A stage begins.
+    Stage(Stage),
+    /// A step ended.
+    Observed(&'a Observation),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All stages were run.
+    Completed,
+    /// The deadline came first.
+    Deadline,
+    /// The user interrupted it.
+    Interrupted,
+}
+
+/// Observes everything that the configuration asks for. `interrupt` resolves when the user wants the run to end.
+///
+/// `stop` is the sender behind the context's cancellation.
+pub async fn run(
+    context: &Arc<Context>,
+    stop: &watch::Sender<Option<NotRunReason>>,
+    interrupt: impl Future<Output = ()>,
+    mut progress: impl FnMut(Progress<'_>),
+) -> (Evidence, Ending) {
+    let limits = &context.config().limits;
+    let deadline = Instant::now() + limits.deadline;
+    let mut evidence = Evidence::new(context.config().targets.clone());
+    context.warm_up();
+    let ending = {
+        let all_stages = all_stages(context, &mut evidence, &mut progress);
+        tokio::pin!(all_stages, interrupt);
+        let broken_off = tokio::select! {
+            biased;
+            () = &mut all_stages => None,
+            () = &mut interrupt => Some((NotRunReason::Interrupted, Ending::Interrupted)),
+            () = tokio::time::sleep_until(deadline) => Some((NotRunReason::Deadline, Ending::Deadline)),
+        };
+        match broken_off {
+            None => Ending::Completed,
+            Some((because, ending)) => {
+                // Every step under way ends at once, and every further one is recorded as not run.
+                stop.send_replace(Some(because));
+                all_stages.await;
+                ending
+            }
+        }
+    };
+    (evidence, ending)
+}
+
+async fn all_stages(context: &Arc<Context>, evidence: &mut Evidence, progress: &mut impl FnMut(Progress<'_>)) {
+    for stage in Stage::ALL {
+        progress(Progress::Stage(stage));
+        for _ in 0..MAX_ROUNDS {
+            let steps = plan::steps(stage, context.config(), evidence);
+            if steps.is_empty() {
+                break;
+            }
+            let observations = take(context, steps, evidence.observations.len(), progress).await;
+            evidence.observations.extend(observations);
+        }
+    }
+}
+
+/// Takes steps concurrently and returns their observations in the order of the plan.
+async fn take(
+    context: &Arc<Context>,
+    steps: Vec<Step>,
+    taken_before: usize,
+    progress: &mut impl FnMut(Progress<'_>),
+) -> Vec<Observation> {
+    let permits = Arc::new(Semaphore::new(context.config().limits.concurrency.max(1)));
+    let mut running = JoinSet::new();
+    let mut observations: Vec<Option<Observation>> = vec![None; steps.len()];
+    let mut numbers = std::collections::BTreeMap::new();
+    for (number, step) in steps.iter().enumerate() {
+        let (context, permits, step) = (Arc::clone(context), Arc::clone(&permits), step.clone());
+        let id = observation_id(taken_before + number);
+        let task = running.spawn(async move {
+            // The semaphore is never closed, so waiting for it cannot fail.
+            let _permit = permits.acquire_owned().await;
+            probe::execute(context, id, step).await
+        });
+        numbers.insert(task.id(), number);
+    }
+    while let Some(ended) = running.join_next_with_id().await {
+        match ended {
+            Ok((task, observation)) => {
+                progress(Progress::Observed(&observation));
+                if let Some(&number) = numbers.get(&task) {
+                    observations[number] = Some(observation);
+                }
+            }
+            // A step that panicked leaves its place empty and is recorded below.
+            Err(_) => {}
+        }
+    }
+    let with_defects = observations.into_iter().zip(steps).enumerate();
+    with_defects
+        .map(|(number, (observation, step))| {
+            observation.unwrap_or_else(|| defect(observation_id(taken_before + number), step))
+        })
+        .collect()
+}
+
+fn observation_id(taken_before: usize) -> ObservationId {
+    ObservationId::try_from(taken_before + 1).unwrap_or(ObservationId::MAX)
+}
+
+/// The record of a step whose probe panicked.
+fn defect(id: ObservationId, step: Step) -> Observation {
+    let outcome =
+        Outcome::failed_with(FailureKind::Internal, "the probe ended unexpectedly, which is a defect in cosprobe");
+    let detail = match &step.action {
+        Action::Skip { detail, .. } => detail.clone(),
+        action => action.blank_detail(),
+    };
+    probe::observation(id, step, None, None, outcome, detail)
+}

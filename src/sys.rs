@@ -1,0 +1,156 @@
+//! The kernel interfaces that have no safe wrapper: `TCP_INFO` and the socket error queue.
+//!
+//! The only room with `unsafe`. It knows nothing of the others.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// TCP state of an open connection (`include/net/tcp_states.h`).
+const TCP_ESTABLISHED: u8 = 1;
+
+/// What the kernel says about a TCP connection. A field that an older kernel does not fill is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpInfo {
+    /// Whether the handshake is complete.
+    pub established: bool,
+    /// SYN to SYN-ACK (or smoothed RTT later), in microseconds; `None` where it is not valid.
+    pub rtt_us: Option<u32>,
+    /// Segments sent again in the life of the connection; right after connecting these are SYNs.
+    pub total_retransmits: Option<u32>,
+    /// Maximum segment size towards the peer, in bytes.
+    pub mss_bytes: Option<u32>,
+}
+
+/// Reads `TCP_INFO`.
+///
+/// The RTT is valid only on an established connection whose SYN was not sent again: after a retransmission it comes from
+/// the TCP timestamp option in milliseconds, counts the lost time in, or is zero (measured on Linux 6.18).
+///
+/// # Errors
+/// What getsockopt says.
+pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the descriptor is borrowed and open; the kernel writes at most `length` bytes into `info`, which has that
+    // size, and stores how many it wrote.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the memory was zeroed, and every bit pattern is a valid `tcp_info` of integers.
+    let info = unsafe { info.assume_init() };
+    let written = |end: usize| length as usize >= end;
+    let retransmits =
+        written(std::mem::offset_of!(libc::tcp_info, tcpi_total_retrans) + 4).then_some(info.tcpi_total_retrans);
+    let established = info.tcpi_state == TCP_ESTABLISHED;
+    let rtt_is_valid = established && retransmits == Some(0) && info.tcpi_rtt != 0;
+    Ok(TcpInfo {
+        established,
+        rtt_us: rtt_is_valid.then_some(info.tcpi_rtt),
+        total_retransmits: retransmits,
+        mss_bytes: (established && info.tcpi_snd_mss != 0).then_some(info.tcpi_snd_mss),
+    })
+}
+
+/// An ICMP error that the kernel queued for a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IcmpError {
+    /// Whether it is ICMPv6.
+    pub is_v6: bool,
+    /// ICMP type.
+    pub icmp_type: u8,
+    /// ICMP code.
+    pub code: u8,
+    /// Who sent it.
+    pub from: Option<IpAddr>,
+}
+
+/// Takes the next ICMP error off a socket's error queue (ip(7), `IP_RECVERR`); `None` when there is none.
+///
+/// Reading the queue clears `SO_ERROR`. TCP sockets queue errors while connecting since Linux 5.8 (commit 45af29ca761c).
+pub fn next_icmp_error(socket: &impl AsFd) -> Option<IcmpError> {
+    let mut payload = [0_u8; 256];
+    let mut parts = [IoSliceMut::new(&mut payload)];
+    // The macro has no arm for the error message; this is its size, and that of an offender's address.
+    let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6, [u8; 64]);
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    loop {
+        let fd = socket.as_fd().as_raw_fd();
+        let message = recvmsg::<SockaddrStorage>(fd, &mut parts, Some(&mut control), flags).ok()?;
+        let found = message.cmsgs().ok()?.find_map(|item| match item {
+            ControlMessageOwned::Ipv4RecvErr(error, offender) => {
+                let from = offender.map(|address| Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)).into());
+                icmp_error(&error, from)
+            }
+            ControlMessageOwned::Ipv6RecvErr(error, offender) => {
+                icmp_error(&error, offender.map(|address| IpAddr::from(address.sin6_addr.s6_addr)))
+            }
+            _ => None,
+        });
+        if found.is_some() {
+            return found;
+        }
+    }
+}
+
+fn icmp_error(error: &libc::sock_extended_err, from: Option<IpAddr>) -> Option<IcmpError> {
+    let is_v6 = match error.ee_origin {
+        libc::SO_EE_ORIGIN_ICMP => false,
+        libc::SO_EE_ORIGIN_ICMP6 => true,
+        _ => return None,
+    };
+    let from = from.filter(|address| !address.is_unspecified());
+    Some(IcmpError { is_v6, icmp_type: error.ee_type, code: error.ee_code, from })
+}
+
+/// A non-blocking TCP socket for one address family that queues ICMP errors and sends small writes at once.
+///
+/// # Errors
+/// What the kernel says, such as EMFILE or EAFNOSUPPORT.
+pub fn tcp_socket(peer: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(peer), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+    socket.set_tcp_nodelay(true)?;
+    // Without the option a failed connect still has its errno; the reporting router is then unknown.
+    let _ = match peer {
+        SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true),
+        SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true),
+    };
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_connection_has_an_rtt_and_a_mss() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let info = tcp_info(&stream).unwrap();
+        assert!(info.established);
+        assert!(info.rtt_us.is_some_and(|rtt| rtt < 5_000_000));
+        assert_eq!(info.total_retransmits, Some(0));
+        assert!(info.mss_bytes.is_some_and(|mss| mss >= 536));
+        assert_eq!(next_icmp_error(&stream), None);
+    }
+
+    #[test]
+    fn an_unconnected_socket_has_no_rtt() {
+        let socket = tcp_socket("127.0.0.1:1".parse().unwrap()).unwrap();
+        let info = tcp_info(&socket).unwrap();
+        assert!(!info.established);
+        assert_eq!((info.rtt_us, info.mss_bytes), (None, None));
+    }
+}

@@ -1,0 +1,403 @@
+//! Reading a target as people type it: bucket, cos:// address, host, URL, region or IP address.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use percent_encoding::percent_decode_str;
+
+use super::host::{HostForm, HostProblem, region_problem};
+use super::{EndpointRole, Protocol, Service, Target, check_bucket};
+use crate::error::{Error, usage};
+use crate::region;
+
+/// What fills the gaps of a target: flags, environment, files.
+#[derive(Debug, Clone)]
+pub struct TargetDefaults {
+    /// `--region`, an identifier or an alias.
+    pub region: Option<String>,
+    /// `--endpoint`: the role to build for a bucket.
+    pub role: Option<EndpointRole>,
+    /// `--suffix`.
+    pub suffix: String,
+    /// `--port`: the ports to probe when the target names none.
+    pub ports: Vec<u16>,
+}
+
+impl Default for TargetDefaults {
+    fn default() -> Self {
+        Self { region: None, role: None, suffix: "myqcloud.com".to_owned(), ports: vec![80, 443] }
+    }
+}
+
+/// A target cut into its parts, before their meaning is known.
+#[derive(Debug, Default)]
+struct Parts<'a> {
+    scheme: Option<&'a str>,
+    name: &'a str,
+    port: Option<u16>,
+    key: &'a str,
+}
+
+impl Target {
+    /// Reads a target in any of the forms of `docs/reference/cli.md`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that says what is wrong and how it should look.
+    pub fn parse(input: &str, defaults: &TargetDefaults) -> Result<Self, Error> {
+        let text = input.trim();
+        if text.is_empty() {
+            return usage("the target is empty: give a bucket such as examplebucket-1250000000, a host or a URL");
+        }
+        let parts = split(text)?;
+        let bucket_scheme = parts.scheme == Some("cos");
+        let mut target = if let Ok(address) = parts.name.trim_matches(['[', ']']).parse::<IpAddr>() {
+            address_target(address)
+        } else if bucket_scheme || looks_like_bucket(parts.name) {
+            bucket_target(parts.name, defaults)?
+        } else if !parts.name.contains('.') && region::has_region_shape(region::expand_alias(parts.name)) {
+            service_target(region::expand_alias(parts.name), defaults)
+        } else {
+            host_target(&parts, defaults)?
+        };
+        input.clone_into(&mut target.input);
+        target.path = request_path(&target, parts.key)?;
+        target.services = services(&parts, bucket_scheme, defaults)?;
+        Ok(target)
+    }
+}
+
+/// Cuts `scheme://name:port/key`. The key is decoded for URLs and taken as it is for `cos://`.
+fn split(text: &str) -> Result<Parts<'_>, Error> {
+    if let Ok(IpAddr::V6(_)) = text.parse::<IpAddr>() {
+        return Ok(Parts { name: text, ..Parts::default() });
+    }
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme @ ("http" | "https" | "cos"), rest)) => (Some(scheme), rest),
+        Some((other, _)) => {
+            return usage(format!("cannot probe '{text}': scheme '{other}' is not one of http, https, cos"));
+        }
+        None => (None, text),
+    };
+    let (authority, key) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    if authority.contains('@') {
+        return usage("a target cannot carry a user name or password; credentials come from the environment");
+    }
+    let (name, port) = split_port(authority)?;
+    if name.is_empty() {
+        return usage(format!("cannot probe '{text}': there is no host in it"));
+    }
+    let key = key.split(['?', '#']).next().unwrap_or_default();
+    Ok(Parts { scheme, name, port, key })
+}
+
+fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
+    let end_of_name = authority.rfind(']').map_or(0, |at| at + 1);
+    if authority.starts_with('[')
+        && authority[1..].trim_end_matches(|c| c != ']').trim_end_matches(']').parse::<Ipv6Addr>().is_err()
+    {
+        return usage(format!(
+            "'{authority}' is not an IPv6 address in brackets: it should look like [2001:db8::1]:443"
+        ));
+    }
+    match authority[end_of_name..].rfind(':') {
+        None => Ok((authority, None)),
+        Some(at) => {
+            let (name, port) = authority.split_at(end_of_name + at);
+            match port[1..].parse::<u16>() {
+                Ok(number) if number > 0 => Ok((name, Some(number))),
+                _ => usage(format!("'{}' is not a port: it should be a number from 1 to 65535", &port[1..])),
+            }
+        }
+    }
+}
+
+/// `<anything>-<at least five digits>` without a dot; `ap-beijing-1` is a region.
+fn looks_like_bucket(name: &str) -> bool {
+    !name.contains('.')
+        && name.rsplit_once('-').is_some_and(|(_, appid)| appid.len() >= 5 && appid.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn address_target(address: IpAddr) -> Target {
+    empty_target(address.to_string(), EndpointRole::Address)
+}
+
+fn empty_target(host: String, role: EndpointRole) -> Target {
+    Target { input: String::new(), host, role, bucket: None, region: None, path: "/".to_owned(), services: Vec::new() }
+}
+
+fn service_target(region: &str, defaults: &TargetDefaults) -> Target {
+    Target {
+        region: Some(region.to_owned()),
+        ..empty_target(format!("cos.{region}.{}", defaults.suffix), EndpointRole::Service)
+    }
+}
+
+fn bucket_target(bucket: &str, defaults: &TargetDefaults) -> Result<Target, Error> {
+    check_bucket(bucket).map_err(Error::Usage)?;
+    let role = defaults.role.unwrap_or_default();
+    let needs_region = !matches!(role, EndpointRole::Accelerate | EndpointRole::AccelerateInternal);
+    let region = default_region(defaults)?;
+    if needs_region && region.is_none() {
+        return usage(format!(
+            "the region of bucket {bucket} is not known: add --region, such as --region ap-guangzhou, or give the whole host name"
+        ));
+    }
+    let host =
+        HostForm::build(role, bucket, region.as_deref().unwrap_or_default(), &defaults.suffix).map_err(Error::Usage)?;
+    Ok(Target { bucket: Some(bucket.to_owned()), region, ..empty_target(host, role) })
+}
+
+fn default_region(defaults: &TargetDefaults) -> Result<Option<String>, Error> {
+    let Some(text) = &defaults.region else { return Ok(None) };
+    let id = region::expand_alias(text);
+    if region::has_region_shape(id) { Ok(Some(id.to_owned())) } else { usage(region_problem(text)) }
+}
+
+fn host_target(parts: &Parts<'_>, defaults: &TargetDefaults) -> Result<Target, Error> {
+    let host = ascii_host(parts.name)?;
+    if !host.contains('.') && host != "localhost" && parts.scheme.is_none() && parts.port.is_none() {
+        return usage(format!("cannot probe '{host}': {}", explain_word(&host)));
+    }
+    let form = HostForm::read(&host).map_err(|HostProblem(problem)| Error::Usage(format!("{host}: {problem}")))?;
+    let Some(form) = form else {
+        if let Some(near) = near_suffix(&host) {
+            return usage(format!("{host} is not a name that COS documents: did you mean a host under {near}?"));
+        }
+        return Ok(empty_target(host, EndpointRole::Custom));
+    };
+    if let (Some(role), Some(bucket)) = (defaults.role, &form.bucket) {
+        let region = match &form.region {
+            Some(region) => Some(region.clone()),
+            None => default_region(defaults)?,
+        };
+        let built = TargetDefaults { region, ..defaults.clone() };
+        debug_assert!(built.role == Some(role));
+        return bucket_target(bucket, &built);
+    }
+    let region = form.region.map(|region| region::expand_alias(&region).to_owned());
+    let target = Target { bucket: form.bucket, region, ..empty_target(host, form.role) };
+    Ok(path_style(target, parts.key))
+}
+
+/// A service host with `/<bucket-appid>/…` behind it is the path-style form.
+fn path_style(target: Target, key: &str) -> Target {
+    let first = key.trim_start_matches('/').split('/').next().unwrap_or_default();
+    if target.role == EndpointRole::Service
+        && target.region.is_some()
+        && looks_like_bucket(first)
+        && check_bucket(first).is_ok()
+    {
+        Target { role: EndpointRole::Path, bucket: Some(first.to_owned()), ..target }
+    } else {
+        target
+    }
+}
+
+fn ascii_host(name: &str) -> Result<String, Error> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let ascii = match idna::domain_to_ascii(name) {
+        Ok(ascii) if !ascii.is_empty() => ascii,
+        _ => return usage(format!("'{name}' is not a host name")),
+    };
+    let label_is_good = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    if ascii.len() > 253 || !ascii.split('.').all(label_is_good) {
+        return usage(format!("'{name}' is not a host name: labels have 1 to 63 letters, digits or dashes"));
+    }
+    Ok(ascii.to_ascii_lowercase())
+}
+
+fn explain_word(word: &str) -> String {
+    if let Err(problem) = check_bucket(word)
+        && region::near(word).is_empty()
+    {
+        return problem;
+    }
+    region_problem(word)
+}
+
+/// A host that only just misses a COS suffix is a typing mistake.
+fn near_suffix(host: &str) -> Option<&'static str> {
+    if !host.split('.').any(|label| label == "cos" || label.starts_with("cos-")) {
+        return None;
+    }
+    let labels: Vec<&str> = host.rsplitn(3, '.').collect();
+    let tail = format!("{}.{}", labels.get(1)?, labels.first()?);
+    super::COS_SUFFIXES.iter().find(|suffix| strsim::damerau_levenshtein(&tail, suffix) <= 2).copied()
+}
+
+/// The decoded path of the requests. For `cos://` and path-style the bucket is not part of the key.
+fn request_path(target: &Target, key: &str) -> Result<String, Error> {
+    let decoded = percent_decode_str(key)
+        .decode_utf8()
+        .map_err(|_| Error::Usage("the object key in the target is not UTF-8 after decoding".to_owned()))?;
+    if decoded.chars().any(char::is_control) {
+        return usage("the object key in the target contains a control character");
+    }
+    let path = if decoded.is_empty() { "/".to_owned() } else { decoded.into_owned() };
+    Ok(match (&target.role, &target.bucket) {
+        (EndpointRole::Path, Some(bucket)) if !path.trim_start_matches('/').starts_with(bucket.as_str()) => {
+            format!("/{bucket}{path}")
+        }
+        _ => path,
+    })
+}
+
+fn services(parts: &Parts<'_>, bucket_scheme: bool, defaults: &TargetDefaults) -> Result<Vec<Service>, Error> {
+    match (parts.port, parts.scheme) {
+        (Some(_), _) if bucket_scheme => usage("a cos:// target names a bucket and has no port"),
+        (Some(port), Some("http")) => Ok(vec![Service { port, protocol: Protocol::Http }]),
+        (Some(port), Some("https")) => Ok(vec![Service { port, protocol: Protocol::Https }]),
+        (Some(port), _) => Ok(vec![Service::customary(port)]),
+        (None, _) => Ok(defaults.ports.iter().copied().map(Service::customary).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(input: &str) -> Result<Target, String> {
+        let defaults = TargetDefaults { region: Some("ap-guangzhou".to_owned()), ..TargetDefaults::default() };
+        Target::parse(input, &defaults).map_err(|error| error.to_string())
+    }
+
+    const B: &str = "examplebucket-1250000000";
+
+    #[test]
+    fn every_form_of_a_target() {
+        let default_host = format!("{B}.cos.ap-guangzhou.myqcloud.com");
+        for (input, host, role, path) in [
+            (B.to_owned(), default_host.clone(), EndpointRole::Default, "/"),
+            (format!("cos://{B}"), default_host.clone(), EndpointRole::Default, "/"),
+            (format!("cos://{B}/dir/a%20b"), default_host.clone(), EndpointRole::Default, "/dir/a b"),
+            (default_host.clone(), default_host.clone(), EndpointRole::Default, "/"),
+            (format!("https://{default_host}/key?x=1#y"), default_host.clone(), EndpointRole::Default, "/key"),
+            (default_host.to_uppercase(), default_host.clone(), EndpointRole::Default, "/"),
+            ("ap-shanghai".into(), "cos.ap-shanghai.myqcloud.com".into(), EndpointRole::Service, "/"),
+            ("ap-beijing-1".into(), "cos.ap-beijing-1.myqcloud.com".into(), EndpointRole::Service, "/"),
+            ("cosgz".into(), "cos.ap-guangzhou.myqcloud.com".into(), EndpointRole::Service, "/"),
+            ("files.example.com".into(), "files.example.com".into(), EndpointRole::Custom, "/"),
+            ("例え.jp".into(), "xn--r8jz45g.jp".into(), EndpointRole::Custom, "/"),
+            ("localhost".into(), "localhost".into(), EndpointRole::Custom, "/"),
+            ("192.0.2.7:8080".into(), "192.0.2.7".into(), EndpointRole::Address, "/"),
+            ("2001:db8::7".into(), "2001:db8::7".into(), EndpointRole::Address, "/"),
+            ("[2001:db8::7]:443".into(), "2001:db8::7".into(), EndpointRole::Address, "/"),
+        ] {
+            let target = parse(&input).unwrap_or_else(|error| panic!("{input}: {error}"));
+            assert_eq!((target.host, target.role, target.path.as_str()), (host, role, path), "{input}");
+            assert_eq!(target.input, input);
+        }
+    }
+
+    #[test]
+    fn every_documented_host_form() {
+        for (host, role, region) in [
+            ("B.cos.ap-guangzhou.myqcloud.com", EndpointRole::Default, Some("ap-guangzhou")),
+            ("B.cos.ap-guangzhou.tencentcos.cn", EndpointRole::Default, Some("ap-guangzhou")),
+            ("cos.ap-guangzhou.myqcloud.com", EndpointRole::Service, Some("ap-guangzhou")),
+            ("service.cos.myqcloud.com", EndpointRole::Service, None),
+            ("B.cos-website.ap-guangzhou.myqcloud.com", EndpointRole::Website, Some("ap-guangzhou")),
+            ("B.cos-website-internal.ap-guangzhou.tencentcos.cn", EndpointRole::WebsiteInternal, Some("ap-guangzhou")),
+            ("B.cos.accelerate.myqcloud.com", EndpointRole::Accelerate, None),
+            ("B.cos-internal.accelerate.tencentcos.cn", EndpointRole::AccelerateInternal, None),
+            ("B.cos-internal.ap-guangzhou.tencentcos.cn", EndpointRole::Internal, Some("ap-guangzhou")),
+            ("B.cos-internal.ap-guangzhou.myqcloud.com", EndpointRole::Internal, Some("ap-guangzhou")),
+            ("B.cos-dualstack.ap-shanghai.myqcloud.com", EndpointRole::Dualstack, Some("ap-shanghai")),
+            ("B.c1.cos-cdc.ap-shanghai.myqcloud.com", EndpointRole::DedicatedCluster, Some("ap-shanghai")),
+            ("B.ci.ap-shanghai.myqcloud.com", EndpointRole::DataProcessing, Some("ap-shanghai")),
+            ("B.pic.ap-shanghai.myqcloud.com", EndpointRole::DataProcessing, Some("ap-shanghai")),
+            ("B.file.myqcloud.com", EndpointRole::Cdn, None),
+            ("B.cn-south.myqcloud.com", EndpointRole::Legacy, Some("ap-guangzhou")),
+            ("B.cosgz.myqcloud.com", EndpointRole::Legacy, Some("ap-guangzhou")),
+        ] {
+            let target = parse(&host.replace('B', B)).unwrap_or_else(|error| panic!("{host}: {error}"));
+            assert_eq!((target.role, target.region.as_deref()), (role, region), "{host}");
+            assert_eq!(target.bucket.as_deref(), host.starts_with("B.").then_some(B), "{host}");
+        }
+        let path_style = parse(&format!("https://cos.ap-guangzhou.myqcloud.com/{B}/key")).unwrap();
+        assert_eq!((path_style.role, path_style.path), (EndpointRole::Path, format!("/{B}/key")));
+    }
+
+    #[test]
+    fn endpoint_flag_builds_every_role() {
+        for (role, word) in super::super::ROLES {
+            let defaults =
+                TargetDefaults { region: Some("gz".to_owned()), role: Some(*role), ..TargetDefaults::default() };
+            let target = Target::parse(B, &defaults).unwrap();
+            assert_eq!(target.role, *role, "{word}");
+            let again = Target::parse(&format!("https://{}{}", target.host, target.path), &TargetDefaults::default());
+            assert_eq!(again.unwrap().role, *role, "{word} reads back");
+        }
+    }
+
+    #[test]
+    fn ports_and_protocols() {
+        let services = |input: &str| parse(input).unwrap().services;
+        assert_eq!(services(B), vec![Service::customary(80), Service::customary(443)]);
+        assert_eq!(services("192.0.2.7:443"), vec![Service::customary(443)]);
+        assert_eq!(services("192.0.2.7:8080"), vec![Service { port: 8080, protocol: Protocol::Tcp }]);
+        assert_eq!(services("https://h.example:8443/"), vec![Service { port: 8443, protocol: Protocol::Https }]);
+    }
+
+    #[test]
+    fn refusals_say_how_it_should_look() {
+        for (input, says) in [
+            ("", "empty"),
+            ("examplebucket", "APPID is missing"),
+            ("Example_Bucket-1250000000", "cannot be part of its name"),
+            ("-x-1250000000", "begin or end with a dash"),
+            ("guangzhou", "did you mean ap-guangzhou"),
+            ("ftp://x.example/", "http, https, cos"),
+            ("https://user:pw@x.example/", "credentials come from the environment"),
+            ("x.example:0", "1 to 65535"),
+            ("x.example:http", "1 to 65535"),
+            ("[2001:db8::7", "IPv6 address in brackets"),
+            ("a..b", "not a host name"),
+            ("https:///key", "no host"),
+            ("cos://examplebucket", "APPID is missing"),
+            ("cos://examplebucket-1250000000:80", "no port"),
+            ("examplebucket.cos.ap-guangzhou.myqcloud.com", "APPID"),
+            ("examplebucket-1250000000.cos.guangzhou.myqcloud.com", "did you mean ap-guangzhou"),
+            ("examplebucket-1250000000.cos.ap-guangzhou.myqclod.com", "myqcloud.com"),
+        ] {
+            let problem = parse(input).expect_err(input);
+            assert!(problem.contains(says), "{input}: {problem}");
+            assert!(!problem.ends_with('.') && !problem.starts_with(char::is_uppercase), "{problem}");
+        }
+        let no_region = Target::parse(B, &TargetDefaults::default()).unwrap_err().to_string();
+        assert!(no_region.contains("--region"), "{no_region}");
+    }
+
+    #[test]
+    fn only_cos_hosts_may_be_signed() {
+        for (input, may) in [
+            (B, true),
+            ("ap-guangzhou", true),
+            ("examplebucket-1250000000.file.myqcloud.com", false),
+            ("files.example.com", false),
+            ("evil-myqcloud.com", false),
+            ("examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com.evil.example", false),
+            ("192.0.2.7", false),
+        ] {
+            assert_eq!(parse(input).unwrap().may_be_signed(), may, "{input}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC{0,80}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn any_authority_is_read_or_refused(text in "[a-z0-9.:/@%\\[\\]-]{0,60}") {
+            if let Ok(target) = parse(&text) {
+                proptest::prop_assert!(!target.host.is_empty());
+                proptest::prop_assert!(target.path.starts_with('/'));
+            }
+        }
+    }
+}

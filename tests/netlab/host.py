@@ -1,0 +1,123 @@
+"""One host of the lab: a process with its own namespaces, files, sysctls and services."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+from channel import Channel
+from commands import LabError, run
+from dns_server import DnsServer
+from namespaces import (
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWUTS,
+    MS_BIND,
+    MS_PRIVATE,
+    MS_REC,
+    die_with_parent,
+    mount,
+    unshare,
+    write_sysctl,
+)
+from network import ROUTERS, ip_commands
+from pki import server_context
+from scenario import Scenario
+from web_server import WebServer, start_stalling
+
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+# Local resolver daemons answer through socket files in these, past the network namespace.
+DAEMON_DIRECTORIES = ("/run/nscd", "/var/run/nscd", "/run/systemd/resolve")
+
+
+def host_process(host: str, scenario: Scenario, state: Path, pki: Path, channel: Channel) -> None:
+    """Body of a host's process: its namespaces live as long as it does."""
+    try:
+        die_with_parent()
+        unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS)
+        socket.sethostname(host)
+        _prepare_mounts(host, scenario, state, pki)
+        _set_sysctls(host, scenario)  # before interfaces exist: they inherit the defaults
+        channel.send("namespace")
+        if channel.receive() != "configure":
+            return
+        run(["ip", "-batch", "-"], input="\n".join(ip_commands(scenario)[host]) + "\n")
+        if host in scenario.setup:
+            run(["sh", "-ec", scenario.setup[host]])
+        asyncio.run(_serve_forever(host, scenario, pki, channel))
+    except (LabError, OSError) as error:
+        channel.send(f"{error}")
+
+
+def _prepare_mounts(host: str, scenario: Scenario, state: Path, pki: Path) -> None:
+    """Give a host its own resolver configuration, hosts file and certificate store."""
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    files = state / host
+    files.mkdir(exist_ok=True)
+    contents = {
+        "/etc/resolv.conf": "".join(f"nameserver {address}\n" for address in scenario.resolvers),
+        "/etc/hosts": f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {host}\n",
+        "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    }
+    if os.path.exists(CA_BUNDLE):
+        contents[CA_BUNDLE] = Path(CA_BUNDLE).read_text() + (pki / "ca.pem").read_text()
+    for target, text in contents.items():
+        if not os.path.exists(target):
+            raise LabError(f"{target} is missing; the lab mounts its own over it")
+        own = files / Path(target).name
+        own.write_text(text)
+        own.chmod(0o644)
+        mount(str(own), os.path.realpath(target), None, MS_BIND)
+    for directory in DAEMON_DIRECTORIES:
+        if os.path.isdir(directory) and not os.path.realpath("/etc/resolv.conf").startswith(directory):
+            mount("none", directory, "tmpfs")
+    try:
+        mount("none", "/sys", "sysfs")  # so that /sys/class/net shows this host's interfaces
+    except OSError:
+        pass
+
+
+def _set_sysctls(host: str, scenario: Scenario) -> None:
+    for item in ("all", "default"):
+        write_sysctl(f"net.ipv6.conf.{item}.accept_dad", "0")
+        write_sysctl(f"net.ipv6.conf.{item}.accept_ra", "0")
+        write_sysctl(f"net.ipv6.conf.{item}.disable_ipv6", "0")
+        write_sysctl(f"net.ipv4.conf.{item}.rp_filter", "0")
+    # What systemd sets on most distributions: ICMP echo sockets for everybody. The second form is
+    # all that a user namespace with a single group can say.
+    write_sysctl("net.ipv4.ping_group_range", "0 2147483647", "0 0")
+    if host in ROUTERS:
+        write_sysctl("net.ipv4.ip_forward", "1")
+        write_sysctl("net.ipv6.conf.all.forwarding", "1")
+    write_sysctl("net.ipv4.icmp_ratelimit", "0")  # every probe gets its ICMP error
+    write_sysctl("net.ipv6.icmp.ratelimit", "0")
+    for name, value in scenario.sysctl.get(host, {}).items():
+        write_sysctl(name, value)
+
+
+async def _serve_forever(host: str, scenario: Scenario, pki: Path, channel: Channel) -> None:
+    if host == "dns1":
+        await DnsServer(scenario.dns1_answer, scenario.dns1, scenario.ipv6).start()
+    elif host == "dns2":
+        await DnsServer(scenario.public_answer, "ok", scenario.ipv6).start()
+    elif host == "server":
+        await _start_cos(scenario, pki)
+    if host in scenario.portal:
+        portal = WebServer("portal")
+        await portal.start(80)
+        await portal.start(443, server_context(pki, "portal"))
+    channel.send("ready")
+    await asyncio.Event().wait()
+
+
+async def _start_cos(scenario: Scenario, pki: Path) -> None:
+    web = WebServer(scenario.web, scenario.date_offset_s)
+    await web.start(80)
+    if scenario.tls == "stall":
+        await start_stalling(443)
+    elif scenario.tls == "plaintext":
+        await web.start(443)
+    else:
+        await web.start(443, server_context(pki, scenario.cert, scenario.tls))

@@ -1,0 +1,16 @@
+"""All scenarios by name. The rows themselves are in the two tables imported here."""
+
+from __future__ import annotations
+
+from commands import LabError
+from scenario import Scenario
+from scenarios_network import NETWORK_SCENARIOS
+from scenarios_services import SERVICE_SCENARIOS
+
+SCENARIOS: dict[str, Scenario] = {**NETWORK_SCENARIOS, **SERVICE_SCENARIOS}
+
+
+def find_scenario(name: str) -> Scenario:
+    if name not in SCENARIOS:
+        raise LabError(f"no such scenario: {name}; see `netlab list`")
+    return SCENARIOS[name]

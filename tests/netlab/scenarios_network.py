@@ -1,0 +1,180 @@
+"""Scenarios below the services: healthy networks, then faults of addresses, ports, routes and links."""
+
+from __future__ import annotations
+
+from addresses import COS_CLASSIC, COS_PUBLIC
+from impair import Impairment
+from scenario import CLOUD, CLOUD_EGRESS, Scenario, firewall, nft_chain
+
+NETWORK_SCENARIOS: dict[str, Scenario] = {
+    # Nothing is wrong.
+    "vpc-private": Scenario(
+        "VPC client, VPC resolver answers 169.254.x, private path",
+        plan=CLOUD,
+        dns1_view="vpc",
+    ),
+    "classic-private": Scenario(
+        "classic-network client, resolver answers 10.x, path over 100.64.x",
+        plan=CLOUD,
+        dns1_view="classic",
+    ),
+    "cross-region-public": Scenario(
+        "VPC client, bucket of another region: VPC resolver answers a public address",
+        plan=CLOUD_EGRESS,
+        dns1_view="vpc",
+        wire=Impairment(delay_ms=15),
+    ),
+    "isp-normal": Scenario(
+        "home client behind an ISP, public answers, all well",
+        wire=Impairment(delay_ms=8, jitter_ms=1),
+    ),
+    "dual-stack": Scenario(
+        "like isp-normal, with a working AAAA record",
+        ipv6=True,
+    ),
+    # Some of several addresses do not work.
+    "one-address-dead": Scenario(
+        "three addresses; r3 silently drops TCP to the second",
+        addresses=COS_PUBLIC[:3],
+        setup=firewall("r3", f"ip daddr {COS_PUBLIC[1]} meta l4proto tcp drop"),
+    ),
+    "one-address-refused": Scenario(
+        "three addresses; r3 answers TCP to the second with RST",
+        addresses=COS_PUBLIC[:3],
+        setup=firewall("r3", f"ip daddr {COS_PUBLIC[1]} meta l4proto tcp reject with tcp reset"),
+    ),
+    "four-dead-addresses": Scenario(
+        "four addresses; r3 drops everything to the first three, only the fourth serves",
+        addresses=COS_PUBLIC,
+        setup=firewall("r3", f"ip daddr {{ {', '.join(COS_PUBLIC[:3])} }} drop"),
+    ),
+    "ipv6-broken": Scenario(
+        "an AAAA record is published, r2 drops IPv6; IPv4 works",
+        ipv6=True,
+        setup=firewall("r2", "meta nfproto ipv6 drop"),
+    ),
+    "ipv6-refused": Scenario(
+        "an AAAA record is published, r3 answers TCP over IPv6 with RST; IPv4 works",
+        ipv6=True,
+        setup=firewall("r3", "meta nfproto ipv6 meta l4proto tcp reject with tcp reset"),
+    ),
+    # A firewall stands in the way.
+    "port80-filtered": Scenario(
+        "r3 silently drops TCP port 80; 443 works",
+        setup=firewall("r3", "tcp dport 80 drop"),
+    ),
+    "port80-rst": Scenario(
+        "r3 answers TCP port 80 with RST; 443 works",
+        setup=firewall("r3", "tcp dport 80 reject with tcp reset"),
+    ),
+    "port443-filtered": Scenario(
+        "r3 silently drops TCP port 443; 80 works",
+        setup=firewall("r3", "tcp dport 443 drop"),
+    ),
+    "port443-rst": Scenario(
+        "r3 answers TCP port 443 with RST; 80 works",
+        setup=firewall("r3", "tcp dport 443 reject with tcp reset"),
+    ),
+    "all-filtered": Scenario(
+        "r3 silently drops TCP ports 80 and 443",
+        setup=firewall("r3", "tcp dport { 80, 443 } drop"),
+    ),
+    "all-refused": Scenario(
+        "r3 answers TCP ports 80 and 443 with RST",
+        setup=firewall("r3", "tcp dport { 80, 443 } reject with tcp reset"),
+    ),
+    "admin-prohibited": Scenario(
+        "a firewall on r2 rejects TCP 80 and 443 with ICMP admin-prohibited",
+        setup=firewall("r2", "tcp dport { 80, 443 } reject with icmpx type admin-prohibited"),
+    ),
+    "local-firewall": Scenario(
+        "the client's own firewall drops outgoing 80 (times out) and rejects 443 (refused)",
+        setup={"client": nft_chain("output", "tcp dport 80 drop", "tcp dport 443 reject with tcp reset")},
+    ),
+    # A route is missing or says no.
+    "no-network": Scenario(
+        "the client reaches nothing but its own network: no default route, no way to the resolver",
+        setup={"client": "ip route del default; ip -6 route del default"},
+    ),
+    "no-route": Scenario(
+        "the client has no default route; the resolver can be reached",
+        setup={"client": "ip route del default; ip route add 198.51.100.52/30 via 192.168.1.1"},
+    ),
+    "host-unreachable": Scenario(
+        "r2 has no way to the server: ICMP host unreachable",
+        setup={"r2": f"ip route add unreachable {COS_PUBLIC[0]}/32"},
+    ),
+    "host-prohibited": Scenario(
+        "r2 has a prohibit route to the server: ICMP communication administratively prohibited",
+        setup={"r2": f"ip route add prohibit {COS_PUBLIC[0]}/32"},
+    ),
+    "net-unreachable": Scenario(
+        "r2 has no route to the server's network: ICMP net unreachable",
+        setup={"r2": "ip route del 203.0.113.0/24"},
+    ),
+    "private-classic-unreachable": Scenario(
+        "the resolver answers 10.x, to which r1 has no way: ICMP host unreachable",
+        dns1_view="classic",
+        setup={"r1": f"ip route add unreachable {COS_CLASSIC}/32"},
+    ),
+    # The link r2-r3 is bad.
+    "loss": Scenario(
+        "10 % loss each way between r2 and r3",
+        wire=Impairment(delay_ms=5, jitter_ms=0.5, loss_pct=10),
+    ),
+    "syn-loss": Scenario(
+        "r2 drops the first SYN of every connection: connect takes 1 s longer",
+        setup=firewall("r2", "tcp flags & (syn|ack) == syn numgen inc mod 2 0 drop"),
+    ),
+    "high-latency": Scenario(
+        "120 ms round trip with 3 ms jitter each way",
+        wire=Impairment(delay_ms=60, jitter_ms=3),
+    ),
+    "slow-link": Scenario(
+        "1 Mbit/s and 20 ms each way between r2 and r3",
+        wire=Impairment(delay_ms=20, rate_mbit=1),
+    ),
+    "mtu-blackhole": Scenario(
+        "link r2-r3 has MTU 1300 and no router says so: small packets pass, large ones vanish",
+        mtu=1300,
+        setup={
+            router: nft_chain(
+                "output",
+                "icmp type destination-unreachable icmp code 4 drop",
+                "icmpv6 type packet-too-big drop",
+            )
+            for router in ("r2", "r3")
+        },
+    ),
+    "mtu-reported": Scenario(
+        "link r2-r3 has MTU 1300 and the routers report it: path MTU discovery works",
+        mtu=1300,
+    ),
+    # Peculiar paths, all of which work.
+    "silent-hops": Scenario(
+        "r1 and r2 send no ICMP errors, as in most clouds",
+        plan=CLOUD,
+        dns1_view="vpc",
+        setup={
+            router: nft_chain("output", "icmp type time-exceeded drop", "icmpv6 type time-exceeded drop")
+            for router in ("r1", "r2")
+        },
+    ),
+    "ecmp": Scenario(
+        "two links from r1 to r2, one picked per flow: hop 2 depends on the source port",
+        ecmp=True,
+        sysctl={
+            # Policy 1 would take the sending socket's random hash, which survives a veth link.
+            "r1": {
+                "net.ipv4.fib_multipath_hash_policy": "3",
+                "net.ipv4.fib_multipath_hash_fields": str(0x0037),  # addresses, protocol, ports
+            },
+            "r2": {"net.ipv4.icmp_errors_use_inbound_ifaddr": "1"},
+        },
+        setup={"r1": "ip route replace default nexthop via 100.64.12.2 nexthop via 100.64.13.2"},
+    ),
+    "icmp-ratelimited": Scenario(
+        "routers limit ICMP errors to one a second per target (burst 6), as Linux does by default",
+        sysctl={router: {"net.ipv4.icmp_ratelimit": "1000"} for router in ("r1", "r2", "r3")},
+    ),
+}
