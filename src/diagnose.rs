@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub use codes::{CODES, CodeRow, find_code};
 pub use verdict::{Status, Verdict, verdict};
-pub use view::{AddressView, PortView, Spread, addresses, milliseconds, route_of};
 pub(crate) use view::listed;
+pub use view::{AddressView, PortView, Spread, addresses, milliseconds, route_of};
 
 use crate::config::Policy;
 use crate::evidence::{Evidence, ObservationId};

@@ -73,7 +73,7 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
         }
     }
     for observation in evidence.of_endpoint(Stage::Resolve, &target.host) {
-        page.line("  ", &lookup(observation));
+        lookup(page, observation);
     }
     page.blank();
     let views: Vec<_> = report.addresses.iter().filter(|view| view.endpoint == target.host).collect();
@@ -87,30 +87,40 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
 }
 
 /// One look-up in one line.
-fn lookup(observation: &Observation) -> String {
-    let Detail::Dns(dns) = &observation.detail else { return String::new() };
-    let record_type = serde_json::to_value(dns.record_type).ok();
-    let record_type = record_type.as_ref().and_then(|value| value.as_str()).unwrap_or("?");
+fn lookup(page: &mut Page, observation: &Observation) {
+    let Detail::Dns(dns) = &observation.detail else { return };
     let server = observation.peer.map_or_else(|| "no name server".to_owned(), |peer| peer.to_string());
-    let transport = serde_json::to_value(dns.transport).ok();
-    let transport = transport.as_ref().and_then(|value| value.as_str()).unwrap_or("?");
-    let time = observation.elapsed_us.map_or_else(String::new, |us| format!(" {}", milliseconds(us)));
+    let time = observation.elapsed_us.map_or_else(String::new, |us| format!(" in {}", milliseconds(us)));
+    let asked = format!("from {server} over {}{time}", wire_word(dns.transport).to_uppercase());
     let answer = match &observation.outcome {
         Outcome::Succeeded => {
             let addresses = crate::diagnose::listed(dns.addresses.iter().map(|record| record.ip));
             let ttl =
                 dns.addresses.first().map_or_else(String::new, |record| format!(", TTL {} s", record.ttl_seconds));
             let via = dns.cname_chain.last().map_or_else(String::new, |cname| format!(", alias of {}", cname.target));
-            let truncated = if dns.truncated { " (truncated)" } else { "" };
-            format!("{addresses}{ttl}{via}{truncated}")
+            let truncated = if dns.truncated { ", truncated" } else { "" };
+            format!("{addresses} {asked}{ttl}{via}{truncated}")
         }
         Outcome::Failed { kind, .. } => {
-            let rcode = dns.rcode.as_deref().filter(|rcode| *rcode != "NOERROR");
-            rcode.map_or_else(|| kind.to_string(), |rcode| format!("{rcode} ({kind})"))
+            let rcode = dns.rcode.as_deref().filter(|rcode| *rcode != "NOERROR").map(|rcode| format!("{rcode}, "));
+            format!("{}{} {asked}", rcode.unwrap_or_default(), words(kind))
         }
-        Outcome::NotRun { because } => format!("not run: {because}"),
+        Outcome::NotRun { because } => format!("not run: {}", words(because)),
     };
-    format!("{record_type} from {server} over {transport}{time}: {answer}")
+    page.line(&format!("  {:4}  ", wire_word(dns.record_type)), &answer);
+}
+
+/// The word of a report as people write it.
+fn words(word: &impl ToString) -> String {
+    word.to_string().replace('_', " ")
+}
+
+/// The word that stands in JSON, as people write it.
+fn wire_word(value: impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word.replace('_', " "),
+        _ => "?".to_owned(),
+    }
 }
 
 fn findings(page: &mut Page, report: &Report) {
@@ -137,8 +147,9 @@ fn one_finding(page: &mut Page, finding: &Finding) {
     let confidence = finding.confidence.as_str();
     page.raw(&format!("{word} {} {} (confidence {confidence})", finding.code, finding.name));
     page.line("  ", &finding.summary);
+    let lead = if finding.severity == Severity::Info { "  note: " } else { "  fix: " };
     for line in &finding.help {
-        page.line("  fix: ", line);
+        page.line(lead, line);
     }
 }
 

@@ -2,11 +2,13 @@
 
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::Style;
-use crate::diagnose::{AddressView, PortView, Spread};
+use super::{Style, words};
+use crate::diagnose::{AddressView, PortView, Spread, milliseconds};
 use crate::evidence::{Authentication, Evidence, Observation, ObservationId, Outcome, Stage, VerificationResult};
 
 const HEADER: [&str; 8] = ["address", "scope", "port", "connects", "kernel RTT ms", "TLS", "HTTP", "signed"];
+/// From this width on there is room for the times of TLS and HTTP.
+const WIDE: usize = 110;
 
 /// A row for each address and port.
 pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -> String {
@@ -24,16 +26,19 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
         for port in &view.ports {
             let mut row =
                 vec![Cell::new(address.take().unwrap_or_default()), Cell::new(scope.take().unwrap_or_default())];
-            row.extend(port_cells(port, evidence));
+            row.extend(port_cells(port, evidence, style));
             table.add_row(row);
         }
         if let (Some(address), Some(scope)) = (address, scope) {
             table.add_row([address, scope]);
         }
     }
-    for index in [2, 3] {
+    for index in 0..HEADER.len() {
         if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
+            column.set_padding((0, 2));
+            if index == 2 || index == 3 {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
         }
     }
     // Ports, counts and addresses are worth nothing when they are cut.
@@ -43,22 +48,22 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
         }
     }
     if let Some(column) = table.column_mut(4) {
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(13)));
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(14)));
     }
     table.to_string()
 }
 
-fn port_cells(port: &PortView, evidence: &Evidence) -> [Cell; 6] {
+fn port_cells(port: &PortView, evidence: &Evidence, style: Style) -> [Cell; 6] {
     let connects = Cell::new(format!("{}/{}", port.connected, port.attempts));
     let latency = match &port.outcome {
         Outcome::Succeeded => Cell::new(latency_text(port)),
         Outcome::Failed { kind, from, .. } => {
-            let by = from.map_or_else(String::new, |from| format!(" by {from}"));
-            Cell::new(format!("{kind}{by}")).fg(Color::Red)
+            let by = from.map_or_else(String::new, |from| format!(", says {from}"));
+            Cell::new(format!("{}{by}", words(kind))).fg(Color::Red)
         }
-        Outcome::NotRun { because } => Cell::new(format!("not run: {because}")),
+        Outcome::NotRun { because } => Cell::new(format!("not run: {}", words(because))),
     };
-    let (tls, http, signed) = later_stages(port.observation, evidence);
+    let (tls, http, signed) = later_stages(port.observation, evidence, style.width >= WIDE);
     [Cell::new(port.port), connects, latency, tls, http, signed]
 }
 
@@ -76,7 +81,7 @@ fn latency_text(port: &PortView) -> String {
 
 /// Minimum, median and maximum.
 fn three(spread: Spread) -> String {
-    [spread.min, spread.median, spread.max].map(short).join(" / ")
+    [spread.min, spread.median, spread.max].map(short).join("/")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a time that loses precision here is longer than 285 years")]
@@ -89,16 +94,21 @@ fn short(us: u64) -> String {
     }
 }
 
+/// A time behind something, where there is one to show.
+fn time(us: Option<u64>) -> String {
+    us.map_or_else(String::new, |us| format!(" {}", milliseconds(us)))
+}
+
 /// What TLS and HTTP came to on the connections of one connect observation.
-fn later_stages(connect: ObservationId, evidence: &Evidence) -> (Cell, Cell, Cell) {
+fn later_stages(connect: ObservationId, evidence: &Evidence, wide: bool) -> (Cell, Cell, Cell) {
     let descends = |observation: &&Observation| evidence.descends_from(observation.id, connect);
-    let tls = evidence.of_stage(Stage::TlsHandshake).filter(descends).find_map(tls_cell);
+    let tls = evidence.of_stage(Stage::TlsHandshake).filter(descends).find_map(|o| tls_cell(o, wide));
     let of_requests = |wanted: Authentication| {
         evidence
             .of_stage(Stage::HttpRoundTrip)
             .filter(descends)
             .filter(|o| o.detail.http().is_some_and(|http| http.authentication == wanted && http.method == "HEAD"))
-            .find_map(http_cell)
+            .find_map(|o| http_cell(o, wide))
     };
     let none = || Cell::new("-");
     (
@@ -108,11 +118,12 @@ fn later_stages(connect: ObservationId, evidence: &Evidence) -> (Cell, Cell, Cel
     )
 }
 
-fn tls_cell(observation: &Observation) -> Option<Cell> {
+fn tls_cell(observation: &Observation, wide: bool) -> Option<Cell> {
     let tls = observation.detail.tls()?;
     Some(match &observation.outcome {
         Outcome::Succeeded => {
             let version = tls.version.as_deref().unwrap_or("TLS");
+            let version = format!("{version}{}", time(observation.elapsed_us.filter(|_| wide)));
             match tls.verification.result {
                 VerificationResult::Trusted => Cell::new(version),
                 VerificationResult::NotChecked => Cell::new(format!("{version}, not checked")),
@@ -124,18 +135,31 @@ fn tls_cell(observation: &Observation) -> Option<Cell> {
                 }
             }
         }
-        Outcome::Failed { kind, .. } => Cell::new(kind).fg(Color::Red),
+        Outcome::Failed { kind, .. } => Cell::new(words(kind)).fg(Color::Red),
         Outcome::NotRun { .. } => Cell::new("not run"),
     })
 }
 
-fn http_cell(observation: &Observation) -> Option<Cell> {
+/// What is wrong with the certificate, short enough for the table.
+const fn certificate_word(result: VerificationResult) -> &'static str {
+    match result {
+        VerificationResult::UntrustedIssuer => "untrusted",
+        VerificationResult::WrongName => "wrong name",
+        VerificationResult::Expired => "expired",
+        VerificationResult::NotYetValid => "too early",
+        _ => "invalid",
+    }
+}
+
+fn http_cell(observation: &Observation, wide: bool) -> Option<Cell> {
     let http = observation.detail.http()?;
     Some(match (&observation.outcome, http.status) {
         (Outcome::NotRun { .. }, _) => Cell::new("not run"),
-        (_, Some(status)) if http.is_from_cos() => Cell::new(format!("{status} COS")),
+        (_, Some(status)) if http.is_from_cos() => {
+            Cell::new(format!("{status}{}", time(http.first_byte_us.filter(|_| wide))))
+        }
         (_, Some(status)) => Cell::new(format!("{status} not COS")).fg(Color::Red),
-        (Outcome::Failed { kind, .. }, None) => Cell::new(kind).fg(Color::Red),
+        (Outcome::Failed { kind, .. }, None) => Cell::new(words(kind)).fg(Color::Red),
         (Outcome::Succeeded, None) => Cell::new("answered"),
     })
 }
