@@ -48,7 +48,7 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
         }
     }
     if let Some(column) = table.column_mut(4) {
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(14)));
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(16)));
     }
     table.to_string()
 }
@@ -127,12 +127,7 @@ fn tls_cell(observation: &Observation, wide: bool) -> Option<Cell> {
             match tls.verification.result {
                 VerificationResult::Trusted => Cell::new(version),
                 VerificationResult::NotChecked => Cell::new(format!("{version}, not checked")),
-                result => {
-                    let word = serde_json::to_value(result).ok();
-                    let word =
-                        word.as_ref().and_then(|value| value.as_str()).unwrap_or("not trusted").replace('_', " ");
-                    Cell::new(format!("{version}, {word}")).fg(Color::Red)
-                }
+                result => Cell::new(certificate_word(result)).fg(Color::Red),
             }
         }
         Outcome::Failed { kind, .. } => Cell::new(words(kind)).fg(Color::Red),
