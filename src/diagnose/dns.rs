@@ -176,7 +176,8 @@ impl<'a> Lookups<'a> {
             .all
             .iter()
             .filter(over_tcp)
-            .filter(|o| o.outcome.failure().is_some() && o.parent.is_some_and(|id| self.is_truncated(id)))
+            .filter(|o| o.outcome.failure().is_some_and(|kind| SILENT.contains(&kind)))
+            .filter(|o| o.parent.is_some_and(|id| self.is_truncated(id)))
             .copied()
             .collect();
         let summary = format!(

@@ -130,12 +130,23 @@ impl<'a> Connects<'a> {
     fn base_findings(&self, failed: &[&'a Observation]) -> Vec<Finding> {
         let mut groups: BTreeMap<(&'static str, bool), Vec<&'a Observation>> = BTreeMap::new();
         for &observation in failed {
-            let Some(row) = observation.outcome.failure().and_then(base_row) else { continue };
+            let Some(row) = telling_kind(observation, failed).and_then(base_row) else { continue };
             let private = observation.peer.is_some_and(|peer| addr::scope_of(peer.ip()) == AddressScope::Private);
             groups.entry((row.code, private)).or_default().push(observation);
         }
         groups.values().filter_map(|group| base_finding(self.host, group)).collect()
     }
+}
+
+/// The way of failing that a connect is counted under. Routers limit how many ICMP errors they send (RFC 1812 section
+/// 4.3.2.8), so silence on one port of an address whose other port was reported unreachable is the same fault.
+fn telling_kind(observation: &Observation, failed: &[&Observation]) -> Option<FailureKind> {
+    let kind = observation.outcome.failure()?;
+    let ip = observation.peer?.ip();
+    let reported = |other: FailureKind| other.is_unreachable() || other == FailureKind::AdminProhibited;
+    let of_same_address = failed.iter().filter(|other| other.peer.is_some_and(|peer| peer.ip() == ip));
+    let elsewhere = of_same_address.filter_map(|other| other.outcome.failure()).find(|other| reported(*other));
+    Some(elsewhere.filter(|_| kind == FailureKind::ConnectTimeout).unwrap_or(kind))
 }
 
 fn kinds(observations: &[&Observation]) -> BTreeSet<FailureKind> {
@@ -158,7 +169,12 @@ const fn base_row(kind: FailureKind) -> Option<&'static CodeRow> {
 
 fn base_finding(host: &str, group: &[&Observation]) -> Option<Finding> {
     let first = group.first()?;
-    let row = base_row(first.outcome.failure()?)?;
+    let row = group
+        .iter()
+        .filter_map(|o| o.outcome.failure())
+        .filter(|kind| *kind != FailureKind::ConnectTimeout)
+        .find_map(base_row);
+    let row = row.unwrap_or(&TCP002);
     let peers = listed(group.iter().filter_map(|o| o.peer));
     let reporters: BTreeSet<IpAddr> = group.iter().filter_map(|o| reporter(o)).collect();
     let by = if reporters.is_empty() { String::new() } else { format!(", reported by {}", listed(&reporters)) };

@@ -6,7 +6,7 @@ use super::{Style, words};
 use crate::diagnose::{AddressView, PortView, Spread, milliseconds};
 use crate::evidence::{Authentication, Evidence, Observation, ObservationId, Outcome, Stage, VerificationResult};
 
-const HEADER: [&str; 8] = ["address", "scope", "port", "connects", "kernel RTT ms", "TLS", "HTTP", "signed"];
+const HEADER: [&str; 8] = ["address", "scope", "port", "TCP", "kernel RTT ms", "TLS", "HTTP", "signed"];
 /// From this width on there is room for the times of TLS and HTTP.
 const WIDE: usize = 110;
 
@@ -47,8 +47,11 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    if let Some(column) = table.column_mut(4) {
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(16)));
+    // The widest words that must not be broken, with the padding: three times, `untrusted`, `not run`.
+    for (index, width) in [(4, 16), (5, 11), (7, 9)] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
+        }
     }
     table.to_string()
 }
