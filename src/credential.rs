@@ -3,7 +3,7 @@
 //! Secrets live in [`SecretString`], which cannot be printed or serialised. Sources are read once, before anything is
 //! sent; a source that is half set is an error and not a silent fall-through.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::error::{Error, usage};
 
@@ -68,7 +68,7 @@ impl Credential {
 
     /// The token as text, for the request that carries it.
     pub fn token_text(&self) -> Option<&str> {
-        self.token.as_ref().map(|token| token.expose_secret())
+        self.token.as_ref().map(secrecy::ExposeSecret::expose_secret)
     }
 }
 

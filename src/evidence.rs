@@ -5,6 +5,7 @@
 //! versions, so every field that can be missing has a default. This room knows no probes, rules, rendering or clocks.
 
 mod detail;
+mod exchange;
 mod failure;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use detail::*;
+pub use exchange::*;
 pub use failure::{FailureKind, NotRunReason};
 
 use crate::target::Target;
@@ -133,6 +135,13 @@ pub struct Observation {
     pub outcome: Outcome,
     /// What was seen.
     pub detail: Detail,
+}
+
+impl Observation {
+    /// Whether the step was really taken.
+    pub const fn was_run(&self) -> bool {
+        !matches!(self.outcome, Outcome::NotRun { .. })
+    }
 }
 
 /// Everything that was observed in one run, and for which targets.

@@ -105,15 +105,11 @@ async fn take(
         numbers.insert(task.id(), number);
     }
     while let Some(ended) = running.join_next_with_id().await {
-        match ended {
-            Ok((task, observation)) => {
-                progress(Progress::Observed(&observation));
-                if let Some(&number) = numbers.get(&task) {
-                    observations[number] = Some(observation);
-                }
-            }
-            // A step that panicked leaves its place empty and is recorded below.
-            Err(_) => {}
+        // A step that panicked leaves its place empty and is recorded below.
+        let Ok((task, observation)) = ended else { continue };
+        progress(Progress::Observed(&observation));
+        if let Some(&number) = numbers.get(&task) {
+            observations[number] = Some(observation);
         }
     }
     let with_defects = observations.into_iter().zip(steps).enumerate();

@@ -34,6 +34,7 @@ pub struct TcpInfo {
 /// What getsockopt says.
 pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
     let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    #[expect(clippy::cast_possible_truncation, reason = "the structure has some 200 bytes")]
     let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
     // SAFETY: the descriptor is borrowed and open; the kernel writes at most `length` bytes into `info`, which has that
     // size, and stores how many it wrote.
@@ -67,7 +68,7 @@ pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
 /// An ICMP error that the kernel queued for a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IcmpError {
-    /// Whether it is ICMPv6.
+    /// Whether it is `ICMPv6`.
     pub is_v6: bool,
     /// ICMP type.
     pub icmp_type: u8,

@@ -19,6 +19,7 @@ use crate::target::{COS_SUFFIXES, EndpointRole, ROLES, Target, TargetDefaults};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct CheckArgs {
     /// Buckets (examplebucket-1250000000), hosts, URLs, cos:// addresses, regions or IP addresses
     #[arg(value_name = "TARGET")]

@@ -16,7 +16,8 @@ use crate::target::{Target, TargetDefaults};
 pub fn demo_list() -> String {
     let shown = || SCENARIOS.iter().filter(|scenario| !scenario.hidden);
     let widest = shown().map(|scenario| scenario.name.len()).max().unwrap_or_default();
-    shown().map(|scenario| format!("{:widest$}  {}\n", scenario.name, scenario.summary)).collect()
+    let lines: Vec<String> = shown().map(|row| format!("{:widest$}  {}", row.name, row.summary)).collect();
+    lines.join("\n") + "\n"
 }
 
 /// The scenario with a name.

@@ -27,7 +27,7 @@ pub struct OutputArgs {
     /// Tell on standard error what is observed while it is
     #[arg(short, long, env = "COSPROBE_VERBOSE", value_parser = FalseyValueParser::new())]
     pub verbose: bool,
-    /// Do not use colours; so does the variable NO_COLOR, or output that is no terminal
+    /// Do not use colours; so does the variable `NO_COLOR`, or output that is no terminal
     #[arg(long, env = "COSPROBE_NO_COLOR", value_parser = FalseyValueParser::new())]
     pub no_color: bool,
     /// Lowest severity of a root finding that makes the exit code 1

@@ -42,7 +42,7 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
 
 /// What `--resolver` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResolverArg {
+pub(super) enum ResolverArg {
     /// The machine's own.
     System,
     /// Tencent's pair inside a VPC.

@@ -48,7 +48,7 @@ struct Lookups<'a> {
 
 impl<'a> Lookups<'a> {
     fn new(evidence: &'a Evidence, target: &'a Target) -> Self {
-        let all: Vec<_> = evidence.of_endpoint(Stage::Resolve, &target.host).filter(super::host::was_run).collect();
+        let all: Vec<_> = evidence.of_endpoint(Stage::Resolve, &target.host).filter(|o| o.was_run()).collect();
         let answered = all.iter().any(|observation| !addresses(observation).is_empty());
         Self { evidence, target, all, answered }
     }

@@ -6,7 +6,7 @@ use super::codes::{HST001, HST003, HST004, HST005, HST006, HST007};
 use super::view::{cos_answered, failures, listed};
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
-use crate::evidence::{Evidence, FailureKind, Http, Observation, ObservationId, Outcome, Stage, VerificationResult};
+use crate::evidence::{Evidence, FailureKind, Http, Observation, ObservationId, Stage, VerificationResult};
 
 /// The subject of findings that are not about one endpoint.
 pub(super) const MACHINE: &str = "this machine";
@@ -24,11 +24,6 @@ pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     findings
 }
 
-/// Observations that were really made: not those that were not run.
-pub(super) fn was_run(observation: &&Observation) -> bool {
-    !matches!(observation.outcome, Outcome::NotRun { .. })
-}
-
 /// The kernel has no route: for every look-up, or for every connect of an endpoint.
 fn no_network(evidence: &Evidence) -> Option<Finding> {
     let no_route = |observation: &&Observation| observation.outcome.failure() == Some(FailureKind::NoRoute);
@@ -36,16 +31,18 @@ fn no_network(evidence: &Evidence) -> Option<Finding> {
         let all = !observations.is_empty() && observations.iter().all(no_route);
         if all { observations.iter().map(|observation| observation.id).collect() } else { Vec::new() }
     };
-    let mut cited: Vec<ObservationId> = all_without_route(evidence.of_stage(Stage::Resolve).filter(was_run).collect());
+    let mut cited: Vec<ObservationId> =
+        all_without_route(evidence.of_stage(Stage::Resolve).filter(|observation| observation.was_run()).collect());
     for target in &evidence.targets {
-        let connects: Vec<_> = evidence.of_endpoint(Stage::Connect, &target.host).filter(was_run).collect();
+        let connects: Vec<_> =
+            evidence.of_endpoint(Stage::Connect, &target.host).filter(|observation| observation.was_run()).collect();
         let any_v4 = connects.iter().any(|observation| observation.peer.is_some_and(|peer| peer.is_ipv4()));
         if any_v4 {
             cited.extend(all_without_route(connects));
         }
     }
     let first = *cited.first()?;
-    let routes = evidence.of_stage(Stage::Host).filter_map(|o| Some((o.id, o.detail.routes()?))).next();
+    let routes = evidence.of_stage(Stage::Host).find_map(|o| Some((o.id, o.detail.routes()?)));
     let no_default = routes.is_some_and(|(_, routes)| routes.default_routes.is_empty());
     let peers = listed(cited.iter().filter_map(|&id| Some(evidence.get(id)?.peer?.ip())));
     let why = if no_default { "there is no default route" } else { "the routing table has no way there" };
@@ -57,7 +54,8 @@ fn no_network(evidence: &Evidence) -> Option<Finding> {
 }
 
 fn no_ipv6(evidence: &Evidence, host: &str) -> Option<Finding> {
-    let connects: Vec<_> = evidence.of_endpoint(Stage::Connect, host).filter(was_run).collect();
+    let connects: Vec<_> =
+        evidence.of_endpoint(Stage::Connect, host).filter(|observation| observation.was_run()).collect();
     let local = [FailureKind::NoRoute, FailureKind::FamilyUnsupported];
     let only_v6 = connects.iter().all(|observation| {
         observation.peer.is_some_and(|peer| peer.is_ipv6())

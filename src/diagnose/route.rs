@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::codes::{RTE002, RTE004, RTE005, RTE006, RTE007};
-use super::host::was_run;
 use super::view::{addresses, listed, route_of};
 use super::{AddressView, Confidence, Finding};
 use crate::addr::{self, AddressScope};
@@ -52,7 +51,7 @@ fn private_unreachable(evidence: &Evidence, target: &Target, views: &[&AddressVi
         matches!(kind, FailureKind::ConnectTimeout | FailureKind::NoRoute | FailureKind::AdminProhibited)
             || kind.is_unreachable()
     };
-    let connects: Vec<_> = evidence.of_endpoint(Stage::Connect, &target.host).filter(was_run).collect();
+    let connects: Vec<_> = evidence.of_endpoint(Stage::Connect, &target.host).filter(|o| o.was_run()).collect();
     let private: Vec<_> = connects
         .iter()
         .filter(|o| o.peer.is_some_and(|peer| addr::scope_of(peer.ip()) == AddressScope::Private))

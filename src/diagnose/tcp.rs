@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::codes::{TCP001, TCP002, TCP003, TCP004, TCP005, TCP006, TCP007, TCP008, TCP009, TCP011};
-use super::host::was_run;
 use super::view::{addresses, listed, milliseconds};
 use super::{AddressView, CodeRow, Confidence, Finding, Severity, Spread};
 use crate::addr::{self, AddressScope};
@@ -49,7 +48,7 @@ impl<'a> Connects<'a> {
     fn new(evidence: &'a Evidence, host: &'a str) -> Self {
         let all = evidence
             .of_endpoint(Stage::Connect, host)
-            .filter(was_run)
+            .filter(|o| o.was_run())
             .filter_map(|observation| Some((observation.peer?.ip(), observation.peer?.port(), observation)))
             .collect();
         Self { host, all }

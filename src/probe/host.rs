@@ -69,7 +69,7 @@ fn default_routes_v4(table: &str) -> Vec<DefaultRoute> {
 }
 
 /// The kernel's IPv6 table: destination, prefix length, source, prefix length, next hop, metric, use, flags, interface.
-/// Reject routes (flag RTF_REJECT) stand on `lo` and are no way out.
+/// Reject routes (flag `RTF_REJECT`) stand on `lo` and are no way out.
 fn default_routes_v6(table: &str) -> Vec<DefaultRoute> {
     table
         .lines()
@@ -77,7 +77,7 @@ fn default_routes_v6(table: &str) -> Vec<DefaultRoute> {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let (destination, prefix, gateway) = (*fields.first()?, *fields.get(1)?, *fields.get(4)?);
             let interface = *fields.get(9)?;
-            if destination.trim_start_matches('0') != "" || prefix != "00" || interface == "lo" {
+            if !destination.trim_start_matches('0').is_empty() || prefix != "00" || interface == "lo" {
                 return None;
             }
             let gateway = Ipv6Addr::from(u128::from_str_radix(gateway, 16).ok()?);

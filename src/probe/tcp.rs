@@ -189,7 +189,7 @@ fn remote_failure(error: &io::Error) -> Outcome {
     Outcome::failed(kind)
 }
 
-/// The failure when socket() or connect() itself refuses: this machine's kernel, before anything was sent.
+/// The failure when `socket()` or `connect()` itself refuses: this machine's kernel, before anything was sent.
 pub(super) fn local_failure(error: &io::Error, peer: SocketAddr) -> Outcome {
     let kind = match error.raw_os_error() {
         // EINVAL is a blackhole route, EHOSTUNREACH an unreachable one.

@@ -148,6 +148,7 @@ impl Report {
     }
 
     /// Judges the saved evidence again, with the saved policy.
+    #[must_use]
     pub fn judged_again(self) -> Self {
         let evidence = Evidence { targets: self.targets, observations: self.evidence };
         let run = Run {

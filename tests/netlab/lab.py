@@ -107,10 +107,17 @@ class Lab:
         return os.waitstatus_to_exitcode(status)
 
     def become(self, host: str, command: list[str], unprivileged: bool) -> None:
-        """Turn this process into a command that runs on a host."""
-        self._enter(host, unprivileged)
+        """Turn this process into a command that runs on a host.
+
+        A program given by its path is opened before privileges are dropped: it may lie in a directory that is closed to
+        others, as build directories are.
+        """
         try:
-            os.execvp(command[0], command)
+            program = os.open(command[0], os.O_RDONLY | os.O_CLOEXEC) if "/" in command[0] else None
+            self._enter(host, unprivileged)
+            if program is None:
+                os.execvp(command[0], command)
+            os.execve(program, command, os.environ)
         except OSError as error:
             raise LabError(f"{command[0]}: {error.strerror}") from None
 

@@ -1,0 +1,189 @@
+//! What TLS handshakes and HTTP requests hold.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::target::Protocol;
+
+/// One TLS handshake. The observation succeeded if the handshake ended, whatever the certificate is worth.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Tls {
+    /// The name sent as SNI and checked against the certificate.
+    pub server_name: String,
+    /// Whether the connection carries the signed request.
+    pub for_signed_request: bool,
+    /// Protocol version, such as `TLS 1.3`.
+    pub version: Option<String>,
+    /// Cipher suite by its IANA name.
+    pub cipher: Option<String>,
+    /// The certificates as sent, leaf first.
+    pub chain: Vec<Certificate>,
+    /// What checking the chain came to.
+    pub verification: Verification,
+}
+
+/// A certificate.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Certificate {
+    /// Subject, RFC 4514 style.
+    pub subject: String,
+    /// Issuer, RFC 4514 style.
+    pub issuer: String,
+    /// DNS names and addresses it is valid for; at most the first twenty.
+    pub names: Vec<String>,
+    /// Valid from.
+    #[schemars(with = "Option<String>")]
+    pub not_before: Option<Timestamp>,
+    /// Valid until.
+    #[schemars(with = "Option<String>")]
+    pub not_after: Option<Timestamp>,
+}
+
+/// What checking a certificate chain came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Verification {
+    /// The result in one word.
+    pub result: VerificationResult,
+    /// The words of the library.
+    pub message: Option<String>,
+    /// Where the trusted roots come from.
+    pub roots: Option<String>,
+}
+
+/// The result of checking a certificate chain. Where several things are wrong, the first in this order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerificationResult {
+    /// The handshake did not get that far.
+    #[default]
+    NotChecked,
+    /// The chain leads to a trusted root, the name fits, the time is right.
+    Trusted,
+    /// No trusted root stands behind the chain.
+    UntrustedIssuer,
+    /// The certificate is for other names.
+    WrongName,
+    /// The validity is over.
+    Expired,
+    /// The validity has not begun.
+    NotYetValid,
+    /// The certificate is not acceptable for another reason.
+    Invalid,
+    /// A word of a later version of the report.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Who asked for an HTTP answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Authentication {
+    /// A request without a signature.
+    #[default]
+    Anonymous,
+    /// A signed request.
+    Signed,
+    /// A word of a later version of the report.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One HTTP request and its answer. The observation succeeded if an answer came, whatever its status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Http {
+    /// HTTP or HTTPS.
+    pub protocol: Protocol,
+    /// Request method.
+    pub method: String,
+    /// Decoded request path, without the query.
+    pub path: String,
+    /// Whether the request was signed.
+    pub authentication: Authentication,
+    /// Status code of the answer.
+    pub status: Option<u16>,
+    /// From the first byte of the request handed to the kernel to the last.
+    pub send_us: Option<u64>,
+    /// From the start of the request to the first byte of the answer.
+    pub first_byte_us: Option<u64>,
+    /// From the start of the request to the end of the answer.
+    pub total_us: Option<u64>,
+    /// Local time when the first byte of the answer arrived.
+    #[schemars(with = "Option<String>")]
+    pub answered_at: Option<Timestamp>,
+    /// The headers that matter for the diagnosis, with lower-case names, in the order of the answer.
+    pub headers: Vec<Header>,
+    /// The decoded error body, where one was read.
+    pub error: Option<CosError>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Https,
+            method: "HEAD".to_owned(),
+            path: "/".to_owned(),
+            authentication: Authentication::Anonymous,
+            status: None,
+            send_us: None,
+            first_byte_us: None,
+            total_us: None,
+            answered_at: None,
+            headers: Vec::new(),
+            error: None,
+        }
+    }
+}
+
+impl Http {
+    /// The first value of a header, by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.name == name).map(|header| header.value.as_str())
+    }
+
+    /// COS's id of the request.
+    pub fn request_id(&self) -> Option<&str> {
+        self.header("x-cos-request-id").or_else(|| self.header("x-ci-request-id"))
+    }
+
+    /// Whether the answer carries a header that only COS sends.
+    ///
+    /// Source: COS documentation, "Common Response Headers".
+    pub fn is_from_cos(&self) -> bool {
+        self.request_id().is_some()
+            || self.header("server").is_some_and(|server| server.eq_ignore_ascii_case("tencent-cos"))
+    }
+}
+
+/// A response header.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Header {
+    /// Its name in lower case.
+    pub name: String,
+    /// Its value, cleaned of control characters.
+    pub value: String,
+}
+
+/// The error body of COS.
+///
+/// Source: COS documentation, "Error Codes".
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CosError {
+    /// `Code`.
+    pub code: String,
+    /// `Message`.
+    pub message: String,
+    /// `Resource`.
+    pub resource: Option<String>,
+    /// `RequestId`.
+    pub request_id: Option<String>,
+    /// `StringToSign` as the server computed it, where it says so.
+    pub string_to_sign: Option<String>,
+    /// `FormatString` as the server computed it, where it says so.
+    pub format_string: Option<String>,
+}
