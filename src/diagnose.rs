@@ -1,7 +1,7 @@
 //! Judging: from evidence to findings and a verdict. Pure: no I/O, no clock, the same input gives the same bytes.
 //!
-//! A rule is a function from the evidence and the policy to findings (`diagnose/<layer>.rs`); [`RULES`] lists them all.
-//! [`fold`] then tells causes from symptoms. To add a finding: a row in `diagnose/codes.rs`, a rule or a part of one, and
+//! A rule is a function from the evidence and the policy to findings (`diagnose/<layer>.rs`); `RULES` lists them all.
+//! `fold` then tells causes from symptoms. To add a finding: a row in `diagnose/codes.rs`, a rule or a part of one, and
 //! a page `docs/explain/CODE.md`; a missing one fails the build or a test. This room never sees plan, probes or clocks.
 
 mod auth;
@@ -63,6 +63,11 @@ pub enum Confidence {
 }
 
 impl Confidence {
+    /// High where a condition holds that excludes the alternatives, else medium.
+    pub(crate) const fn high_if(excluded: bool) -> Self {
+        if excluded { Self::High } else { Self::Medium }
+    }
+
     /// The word used in reports.
     pub const fn as_str(self) -> &'static str {
         match self {

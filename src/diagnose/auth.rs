@@ -52,6 +52,8 @@ fn refused_signature(evidence: &Evidence, target: &Target) -> Option<Finding> {
         return None;
     }
     let (row, confidence) = match error.map(|error| (error, row_of(error))) {
+        // A wrong clock of ours would be HST004; a delay or an old signature on the way is left.
+        Some((_, Some(row))) if row.code == "AUT004" => (row, Confidence::Medium),
         Some((_, Some(row))) => (row, Confidence::High),
         // A reason that has no row yet, or a HEAD whose reason could not be read.
         Some((_, None)) | None => (&AUT003, Confidence::Low),

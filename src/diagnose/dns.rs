@@ -8,7 +8,7 @@ use super::view::{cos_answered, listed, milliseconds};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
-use crate::evidence::{DnsTransport, Evidence, FailureKind, Observation, Stage};
+use crate::evidence::{DnsTransport, Evidence, FailureKind, Observation, RecordType, Stage};
 use crate::region;
 use crate::target::Target;
 
@@ -88,11 +88,11 @@ impl<'a> Lookups<'a> {
             return None;
         }
         let host = &self.target.host;
-        let others = self.all.len() > denied.len();
+        let all_agree = self.all.len() == denied.len() && servers(&denied).len() > 1;
         let summary = format!("{host} does not exist, says {}", listed(servers(&denied)));
         let finding = self
             .finding(&DNS001, &denied, summary)?
-            .confidence(if others { Confidence::Medium } else { Confidence::High })
+            .confidence(Confidence::high_if(all_agree))
             .help(self.spelling_help());
         Some(finding.help("you: if the name is right, your resolver may not serve names outside: ask another one with --resolver 119.29.29.29"))
     }
@@ -122,7 +122,10 @@ impl<'a> Lookups<'a> {
             return None;
         }
         let summary = format!("{} exists and has no address, says {}", self.target.host, listed(servers(&empty)));
-        let finding = self.finding(&DNS009, &empty, summary)?;
+        let both_asked = [RecordType::A, RecordType::Aaaa]
+            .iter()
+            .all(|wanted| empty.iter().any(|o| o.detail.dns().is_some_and(|dns| dns.record_type == *wanted)));
+        let finding = self.finding(&DNS009, &empty, summary)?.confidence(Confidence::high_if(both_asked));
         Some(finding.help("bucket's owner: for a custom domain, set its CNAME to the bucket's endpoint").help(
             "you: if the other address family is wanted, leave out -4 or -6; ask another resolver with --resolver",
         ))
@@ -138,7 +141,10 @@ impl<'a> Lookups<'a> {
             self.what_is_missing(&silent),
             self.target.host
         );
-        let finding = self.finding(&DNS002, &silent, summary)?.severity(self.severity());
+        let finding = self
+            .finding(&DNS002, &silent, summary)?
+            .severity(self.severity())
+            .confidence(Confidence::high_if(!self.answers_something(&silent)));
         Some(
             finding
                 .help("you: check the name servers in /etc/resolv.conf; inside a Tencent VPC they are 183.60.83.19 and 183.60.82.98")
@@ -147,13 +153,14 @@ impl<'a> Lookups<'a> {
     }
 
     /// A server that answers the other question is not down.
-    fn what_is_missing(&self, silent: &[&Observation]) -> &'static str {
+    fn answers_something(&self, silent: &[&Observation]) -> bool {
         let down = servers(silent);
-        let answers_something = self
-            .all
-            .iter()
-            .any(|o| o.peer.is_some_and(|peer| down.contains(&peer)) && !silent.iter().any(|other| other.id == o.id));
-        if answers_something { "leaves one of the questions unanswered" } else { "does not answer" }
+        let of_silent = |o: &Observation| o.peer.is_some_and(|peer| down.contains(&peer));
+        self.all.iter().any(|o| of_silent(o) && !silent.iter().any(|other| other.id == o.id))
+    }
+
+    fn what_is_missing(&self, silent: &[&Observation]) -> &'static str {
+        if self.answers_something(silent) { "leaves one of the questions unanswered" } else { "does not answer" }
     }
 
     fn is_truncated(&self, id: u32) -> bool {
@@ -162,9 +169,12 @@ impl<'a> Lookups<'a> {
 
     fn failing_server(&self) -> Option<Finding> {
         let failing = self.failed_by(FAILING);
-        let words = listed(failing.iter().filter_map(|o| failure_word(o)).collect::<BTreeSet<_>>());
+        let words = failing.iter().filter_map(|o| failure_word(o)).collect::<BTreeSet<_>>();
+        let agree = words.len() == 1;
+        let words = listed(words);
         let summary = format!("{} answers {words} for {}", listed(servers(&failing)), self.target.host);
-        let finding = self.finding(&DNS003, &failing, summary)?.severity(self.severity());
+        let finding =
+            self.finding(&DNS003, &failing, summary)?.severity(self.severity()).confidence(Confidence::high_if(agree));
         Some(finding.help("operator of that resolver: look into its log and its upstream").help(
             "you: use another resolver until then; inside a Tencent VPC 183.60.83.19 and 183.60.82.98, elsewhere for example 119.29.29.29",
         ))

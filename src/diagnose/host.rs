@@ -152,7 +152,7 @@ fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {
     );
     let finding = Finding::new(&HST004, MACHINE, first, summary)
         .severity(if is_error { Severity::Error } else { Severity::Warning })
-        .confidence(if measured.len() > 1 { Confidence::High } else { Confidence::Medium })
+        .confidence(Confidence::high_if(measured.len() > 1))
         .citing(measured.iter().map(|(id, _)| *id))
         .citing(certificates_valid_by_server_clock(evidence, offset))
         .help("you: set the clock by NTP: `timedatectl status`, `chronyc tracking`; inside Tencent Cloud the servers are time1.tencentyun.com to time5.tencentyun.com");

@@ -46,7 +46,7 @@ fn not_cos(evidence: &Evidence, target: &Target) -> Option<Finding> {
     let finding = Finding::new(&HTP001, host, first.id, summary)
         .citing(foreign.iter().map(|(o, _, _)| o.id))
         .citing(impostors.map(|o| o.id))
-        .confidence(if may_be_fronted { Confidence::Medium } else { Confidence::High });
+        .confidence(Confidence::high_if(!may_be_fronted));
     Some(if may_be_fronted {
         finding.help(
             "you: a CDN or another server stands at this name; check COS itself with the bucket's default endpoint",
@@ -72,7 +72,8 @@ fn server_error(evidence: &Evidence, host: &str) -> Option<Finding> {
     let reason = code.map_or_else(String::new, |code| format!(" {code}"));
     let id = http.request_id().map_or_else(String::new, |id| format!(", request id {id}"));
     let finding = Finding::new(row, host, first.id, format!("{host} answers {status}{reason}{id}"))
-        .citing(failing.iter().map(|(o, _, _)| o.id));
+        .citing(failing.iter().map(|(o, _, _)| o.id))
+        .confidence(Confidence::high_if(failing.len() == answers(evidence, host).count()));
     Some(if throttled {
         finding.help("you: send fewer requests per second, or spread them; the limits stand in COS's documentation, Specifications and Limits")
     } else {
@@ -91,6 +92,7 @@ fn stalled(evidence: &Evidence, host: &str) -> Option<Finding> {
     let peers = listed(stalled.iter().filter_map(|o| o.peer));
     let finding = Finding::new(&HTP005, host, first.id, format!("{what}: {host} ({peers})"))
         .citing(stalled.iter().map(|o| o.id))
+        .confidence(Confidence::Medium)
         .help("you: try a longer --timeout; if only some addresses stall, report those")
         .help("network team: a proxy may hold the answer back, or full-size packets may vanish (MTU)");
     Some(finding)
@@ -110,6 +112,7 @@ fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
     let finding =
         Finding::new(&HTP006, host, first.id, format!("no usable answer from {host} ({peers}): {}", listed(words)))
             .citing(broken.iter().map(|o| o.id))
+            .confidence(Confidence::Medium)
             .help("network team: a firewall or proxy on the way breaks the exchange off or answers in COS's place")
             .help("you: compare HTTP with HTTPS, and with another network");
     Some(finding)

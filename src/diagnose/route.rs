@@ -46,6 +46,11 @@ fn ips_of(views: &[&AddressView], scope: AddressScope) -> Vec<IpAddr> {
     views.iter().filter(|view| view.scope == scope).map(|view| view.ip).collect()
 }
 
+/// Whether the range of an address leaves its network in doubt.
+fn any_doubt(ips: &[IpAddr]) -> bool {
+    ips.iter().any(|ip| addr::range_of(*ip).is_some_and(|range| range.doubt.is_some()))
+}
+
 fn private_unreachable(evidence: &Evidence, target: &Target, views: &[&AddressView]) -> Option<Finding> {
     let dead = |kind| {
         matches!(kind, FailureKind::ConnectTimeout | FailureKind::NoRoute | FailureKind::AdminProhibited)
@@ -69,7 +74,7 @@ fn private_unreachable(evidence: &Evidence, target: &Target, views: &[&AddressVi
         listed(kinds)
     );
     let finding = Finding::new(&RTE002, &target.host, first.id, summary)
-        .confidence(if outside { Confidence::High } else { Confidence::Medium })
+        .confidence(Confidence::high_if(outside))
         .citing(private.iter().map(|o| o.id));
     Some(if outside {
         finding
@@ -97,6 +102,7 @@ fn mixed(evidence: &Evidence, target: &Target, views: &[&AddressView]) -> Option
     );
     let finding = Finding::new(&RTE004, &target.host, *cited.first()?, summary)
         .citing(cited)
+        .confidence(Confidence::high_if(!any_doubt(&all)))
         .help("you: use one kind of resolver only; inside a Tencent VPC 183.60.83.19 and 183.60.82.98, without a public one beside them");
     Some(finding)
 }
@@ -113,10 +119,12 @@ fn expectation(evidence: &Evidence, target: &Target, views: &[&AddressView], pol
         "{} is reached over the {} route ({}), expected is {}",
         target.host,
         found.as_str(),
-        listed(ips),
+        listed(&ips),
         expected.as_str()
     );
-    let finding = Finding::new(&RTE005, &target.host, *cited.first()?, summary).citing(cited);
+    let finding = Finding::new(&RTE005, &target.host, *cited.first()?, summary)
+        .citing(cited)
+        .confidence(Confidence::high_if(!any_doubt(&ips)));
     Some(match expected {
         Route::Private => finding.help("you: use the bucket's default or cos-internal endpoint from a VM of the same region with Tencent's resolvers 183.60.83.19 and 183.60.82.98"),
         _ => finding.help("you: ask a public resolver, or use a public endpoint such as the acceleration domain"),

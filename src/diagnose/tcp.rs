@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::codes::{TCP001, TCP002, TCP003, TCP004, TCP005, TCP006, TCP007, TCP008, TCP009, TCP011};
-use super::view::{addresses, listed, milliseconds};
+use super::view::{addresses, cos_answered, listed, milliseconds};
 use super::{AddressView, CodeRow, Confidence, Finding, Severity, Spread};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
@@ -42,6 +42,8 @@ enum Set {
 struct Connects<'a> {
     host: &'a str,
     all: Vec<(IpAddr, u16, &'a Observation)>,
+    /// Whether COS itself answered on some port.
+    cos_answers: bool,
 }
 
 impl<'a> Connects<'a> {
@@ -51,7 +53,7 @@ impl<'a> Connects<'a> {
             .filter(|o| o.was_run())
             .filter_map(|observation| Some((observation.peer?.ip(), observation.peer?.port(), observation)))
             .collect();
-        Self { host, all }
+        Self { host, all, cos_answers: cos_answered(evidence, host) }
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -92,23 +94,28 @@ impl<'a> Connects<'a> {
         let ips = listed(failed.iter().filter_map(|o| Some(o.peer?.ip())));
         let how = listed(kinds(failed));
         let make = |row, summary| Finding::new(row, host, first, summary).citing(ids());
+        let failed_ips = failed.iter().filter_map(|o| Some(o.peer?.ip())).collect::<BTreeSet<_>>();
+        let silent = kinds(failed).contains(&FailureKind::ConnectTimeout);
         match set {
             Set::Ipv6 => Some(
                 make(&TCP011, format!("IPv6 of {host} ({ips}) does not work ({how}) while IPv4 does"))
+                    .confidence(Confidence::high_if(failed_ips.len() > 1))
                     .help("network team or ISP: repair or withdraw IPv6 on this network; `ip -6 route get ADDRESS` and `traceroute -6` show where it ends")
                     .help("you: until then use -4, or an endpoint without IPv6"),
             ),
             Set::Address => {
                 let total = self.all.iter().map(|(ip, _, _)| *ip).collect::<BTreeSet<_>>().len();
-                let dead = failed.iter().filter_map(|o| Some(o.peer?.ip())).collect::<BTreeSet<_>>().len();
+                let dead = failed_ips.len();
                 Some(
                     make(&TCP007, format!("{dead} of {total} addresses of {host} fail ({ips}: {how}), the others work"))
+                        .confidence(Confidence::high_if(!silent))
                         .help("Tencent support: report the address with the time and a request id of a working one")
                         .help("network team: if only this network is concerned, compare the routes to a dead and a working address"),
                 )
             }
             Set::Port(80) => Some(
                 make(&TCP008, format!("port 80 of {host} ({ips}) does not work ({how}) while another port does"))
+                    .confidence(Confidence::high_if(failed_ips.len() > 1))
                     .help("you: use HTTPS; nothing is lost if you do")
                     .help("network team: a firewall, proxy or security group treats port 80 differently; allow it if plain HTTP is needed"),
             ),
@@ -117,6 +124,7 @@ impl<'a> Connects<'a> {
                 Some(
                     make(&TCP009, format!("port 443 of {host} ({ips}) does not work ({how}) while another port does"))
                         .severity(if elsewhere { Severity::Warning } else { Severity::Error })
+                        .confidence(Confidence::high_if(self.cos_answers))
                         .help("network team: a firewall, proxy or security group treats port 443 differently; allow TCP 443 to these addresses")
                         .help("you: compare from another network; do not fall back to plain HTTP for anything secret"),
                 )
@@ -177,15 +185,16 @@ fn base_finding(host: &str, group: &[&Observation]) -> Option<Finding> {
     let peers = listed(group.iter().filter_map(|o| o.peer));
     let reporters: BTreeSet<IpAddr> = group.iter().filter_map(|o| reporter(o)).collect();
     let by = if reporters.is_empty() { String::new() } else { format!(", reported by {}", listed(&reporters)) };
-    let make = |summary: String| Finding::new(row, host, first.id, summary).citing(group.iter().map(|o| o.id));
+    let make = |summary: String| {
+        let finding = Finding::new(row, host, first.id, summary).citing(group.iter().map(|o| o.id));
+        finding.confidence(Confidence::high_if(!reporters.is_empty()))
+    };
     let endpoint = format!("{host} ({peers})");
     Some(match row.code {
         "TCP001" => make(format!("{endpoint} refuses the connection{by}"))
-            .confidence(Confidence::Medium)
             .help("you: check that name and port are right, and that no local proxy or firewall answers for them")
             .help("network team: COS itself does not close 80 or 443; a firewall or proxy on the way rejects with RST"),
         "TCP002" => make(format!("nothing answers at {endpoint}"))
-            .confidence(Confidence::Medium)
             .help("you: check the outgoing rules of the security group, network ACL and local firewall for TCP 80 and 443")
             .help("network team or ISP: find out where the packets end: traceroute -T -p 443 ADDRESS"),
         "TCP004" => make(format!("a firewall prohibits connecting to {endpoint}{by}"))
@@ -233,7 +242,13 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
     let summary = format!("{lost} of {sent} connects to {host} needed more than one SYN: packets are lost on the way");
     let finding = Finding::new(&TCP005, host, first, summary)
         .citing(cited)
-        .confidence(if sent >= 10 { Confidence::High } else { Confidence::Low })
+        .confidence(if sent >= 20 {
+            Confidence::High
+        } else if sent >= 5 {
+            Confidence::Medium
+        } else {
+            Confidence::Low
+        })
         .help("you: repeat with more samples (-c 50) to see the share of loss")
         .help("network team or ISP: look for a congested or faulty link; compare with another network");
     Some(finding)
@@ -259,6 +274,7 @@ fn slow_path(host: &str, views: &[&AddressView], policy: &Policy) -> Option<Find
     let summary = format!("the round trip to {host} ({}) takes {}{others}", view.ip, milliseconds(median));
     let finding = Finding::new(&TCP006, host, first, summary)
         .citing(slow.iter().map(|(_, id, _)| *id))
+        .confidence(Confidence::high_if(view.ports.iter().map(|port| port.connected).sum::<u32>() >= 5))
         .help("you: use a bucket in a nearer region, the private network, or the acceleration endpoint")
         .help("network team or ISP: where the region is near, compare the route with that of another network");
     Some(finding)

@@ -2,7 +2,7 @@
 
 use super::codes::{TLS001, TLS002, TLS003, TLS004, TLS005, TLS006, TLS007, TLS008};
 use super::view::{failures, listed};
-use super::{CodeRow, Finding, Severity};
+use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{Certificate, Evidence, FailureKind, Observation, Stage, Tls, VerificationResult};
 
@@ -34,10 +34,24 @@ fn certificate_findings(evidence: &Evidence, host: &str, policy: &Policy) -> Vec
             let peers = listed(cited.iter().filter_map(|(o, _)| o.peer));
             let finding = Finding::new(row, host, first.id, certificate_summary(row, host, &peers, tls))
                 .citing(cited.iter().map(|(o, _)| o.id))
-                .severity(if policy.insecure { Severity::Info } else { row.severity });
+                .severity(if policy.insecure { Severity::Info } else { row.severity })
+                .confidence(Confidence::high_if(alternatives_excluded(row, evidence, host, tls)));
             Some(certificate_help(row, finding, tls))
         })
         .collect()
+}
+
+/// Whether the evidence leaves no other reading of a certificate problem.
+fn alternatives_excluded(row: &CodeRow, evidence: &Evidence, host: &str, tls: &Tls) -> bool {
+    let is_cos = evidence.target(host).is_some_and(|target| target.role.is_cos_host());
+    match row.code {
+        // The clock was compared with COS's, and a wrong one would be HST004.
+        "TLS001" => evidence
+            .of_endpoint(Stage::HttpRoundTrip, host)
+            .any(|observation| observation.detail.http().and_then(super::host::clock_offset).is_some()),
+        "TLS002" => is_cos,
+        _ => tls.verification.result == VerificationResult::UntrustedIssuer,
+    }
 }
 
 fn certificate_summary(row: &CodeRow, host: &str, peers: &str, tls: &Tls) -> String {
@@ -148,8 +162,16 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
             let peers = listed(failed.iter().filter_map(|observation| observation.peer));
             let words: std::collections::BTreeSet<_> = failed.iter().filter_map(|o| o.outcome.failure()).collect();
             let summary = format!("{what}: {host} ({peers}), {}", listed(words));
-            let finding =
-                Finding::new(row, host, first.id, summary).citing(failed.iter().map(|observation| observation.id));
+            let tried = evidence.of_endpoint(Stage::TlsHandshake, host).filter(|o| o.was_run()).count();
+            let certain = match row.code {
+                // An alert is the server's own word; anyone on the way can send a RST or close.
+                "TLS004" => failed.iter().all(|o| o.outcome.failure() == Some(FailureKind::HandshakeAlert)),
+                "TLS008" => failed.len() == tried,
+                _ => false,
+            };
+            let finding = Finding::new(row, host, first.id, summary)
+                .citing(failed.iter().map(|observation| observation.id))
+                .confidence(Confidence::high_if(certain));
             Some(helps.iter().fold(finding, |finding, line| finding.help(*line)))
         })
         .collect()
