@@ -12,8 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 use crate::addr::{self, AddressScope};
 use crate::config::Config;
 use crate::evidence::{
-    Authentication, Detail, Dns, DnsTransport, Evidence, HostsFile, Machine, NotRunReason, Observation, ObservationId,
-    ProxyEnvironment, RecordType, ResolverConfiguration, Routes, Stage, Tcp, Tls,
+    Authentication, Clock, Detail, Dns, DnsTransport, Evidence, HostsFile, Machine, NotRunReason, Observation,
+    ObservationId, ProxyEnvironment, RecordType, ResolverConfiguration, Routes, Stage, Tcp, Tls,
 };
 use crate::target::{Protocol, Service, Target};
 
@@ -37,6 +37,8 @@ pub struct Step {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
+    /// Read this machine's clock.
+    ReadClock,
     /// Read what machine this is.
     InspectMachine,
     /// Read the default routes and source addresses.
@@ -88,6 +90,7 @@ impl Action {
     /// The detail of a step that ended before it saw anything.
     pub fn blank_detail(&self) -> Detail {
         match self {
+            Self::ReadClock => Detail::Clock(Clock::default()),
             Self::InspectMachine => Detail::Machine(Machine::default()),
             Self::InspectRoutes => Detail::Routes(Routes::default()),
             Self::InspectProxyEnvironment => Detail::ProxyEnvironment(ProxyEnvironment::default()),
@@ -130,6 +133,7 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
 fn host_steps(config: &Config) -> Vec<Step> {
     let of_machine = |action| Step { parent: None, stage: Stage::Host, endpoint: None, peer: None, action };
     let mut steps: Vec<Step> = [
+        Action::ReadClock,
         Action::InspectMachine,
         Action::InspectRoutes,
         Action::InspectProxyEnvironment,

@@ -99,6 +99,7 @@ pub async fn execute(context: Arc<Context>, id: ObservationId, step: Step) -> Ob
 
 async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Detail) {
     match &step.action {
+        Action::ReadClock => host::clock(),
         Action::InspectMachine => host::machine(),
         Action::InspectRoutes => host::routes(),
         Action::InspectProxyEnvironment => host::proxy_environment(),

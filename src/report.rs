@@ -29,7 +29,7 @@ impl Default for Style {
     }
 }
 
-/// Declares the formats: variant, word, one line of help, rendering function.
+/// Declares the formats: variant, word, what it is, rendering function.
 macro_rules! formats {
     ($($variant:ident $word:literal $help:literal $render:path;)+) => {
         /// A rendering of the report.
@@ -38,7 +38,7 @@ macro_rules! formats {
             $(#[doc = $help] $variant,)+
         }
 
-        /// Every format with its word and one line of help.
+        /// Every format with its word and what it is.
         pub const FORMATS: &[(Format, &str, &str)] = &[$((Format::$variant, $word, $help)),+];
 
         /// Renders a report; the text ends with a line end.

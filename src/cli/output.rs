@@ -15,7 +15,7 @@ use crate::report::{FORMATS, Format};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// How the report is written
+    /// How the report is written: a table for people, or one JSON document (see `cosprobe schema`)
     #[arg(long, value_name = "NAME", env = "COSPROBE_FORMAT", default_value = "table", value_parser = format_parser())]
     pub format: Format,
     /// Write the report to a file instead of standard output; an existing file is replaced at the end
@@ -53,10 +53,8 @@ impl OutputArgs {
 }
 
 fn format_parser() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(
-        FORMATS.iter().map(|(_, word, help)| clap::builder::PossibleValue::new(*word).help(*help)),
-    )
-    .map(|word| FORMATS.iter().find(|(_, known, _)| *known == word).map_or(Format::Table, |(format, _, _)| *format))
+    PossibleValuesParser::new(FORMATS.iter().map(|(_, word, _)| *word))
+        .map(|word| FORMATS.iter().find(|(_, known, _)| *known == word).map_or(Format::Table, |(format, _, _)| *format))
 }
 
 /// Writes a finished text to a file or to standard output.

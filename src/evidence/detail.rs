@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,8 @@ use super::{Http, Outcome, Tls};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Detail {
+    /// What this machine's clock says.
+    Clock(Clock),
     /// What machine this is.
     Machine(Machine),
     /// Default routes and the source addresses the kernel would choose.
@@ -32,6 +35,17 @@ pub enum Detail {
     /// A kind of a later version of the report.
     #[serde(other)]
     Unknown,
+}
+
+/// What this machine's clock says.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Clock {
+    /// The time of day (RFC 3339, UTC), which signatures and certificates are judged by.
+    #[schemars(with = "Option<String>")]
+    pub local_time: Option<Timestamp>,
+    /// How long the machine has been up.
+    pub uptime_seconds: Option<u64>,
 }
 
 /// What machine this is.
@@ -233,6 +247,7 @@ macro_rules! accessors {
 }
 
 accessors! {
+    clock: Clock,
     machine: Machine,
     routes: Routes,
     proxy_environment: ProxyEnvironment,

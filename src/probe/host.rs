@@ -7,14 +7,22 @@ use hickory_resolver::Hosts;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf;
+use jiff::Timestamp;
 
 use crate::evidence::{
-    DefaultRoute, Detail, FailureKind, HostsFile, Machine, Outcome, ProxyEnvironment, ResolverConfiguration, Routes,
-    Variable, clean,
+    Clock, DefaultRoute, Detail, FailureKind, HostsFile, Machine, Outcome, ProxyEnvironment, ResolverConfiguration,
+    Routes, Variable, clean,
 };
 
 const HOSTS: &str = "/etc/hosts";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// The time of day, and how long the machine has been up (proc(5)).
+pub(super) fn clock() -> (Outcome, Detail) {
+    let uptime = fs::read_to_string("/proc/uptime").ok();
+    let uptime_seconds = uptime.and_then(|text| text.split(['.', ' ']).next()?.parse().ok());
+    (Outcome::Succeeded, Detail::Clock(Clock { local_time: Some(Timestamp::now()), uptime_seconds }))
+}
 
 /// Vendor and kernel. Tencent's machines say `Tencent Cloud` in DMI.
 pub(super) fn machine() -> (Outcome, Detail) {

@@ -5,8 +5,8 @@ mod addresses;
 use anstyle::{AnsiColor, Style as Paint};
 
 use super::{Ended, Report, Style};
-use crate::diagnose::{Finding, Severity, Status, milliseconds};
-use crate::evidence::{Detail, Evidence, Observation, Outcome, Stage};
+use crate::diagnose::{AddressView, Finding, Severity, Status, milliseconds};
+use crate::evidence::{Detail, Evidence, NotRunReason, Observation, Outcome, Stage};
 use crate::target::Target;
 
 /// Widest text; longer lines are hard to read.
@@ -76,14 +76,27 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
         lookup(page, observation);
     }
     page.blank();
-    let views: Vec<_> = report.addresses.iter().filter(|view| view.endpoint == target.host).collect();
+    let all = report.addresses.iter().filter(|view| view.endpoint == target.host);
+    let (left_out, views): (Vec<_>, Vec<_>) = all.partition(|view| is_left_out(view));
     if !views.is_empty() {
         let table = addresses::table(&views, evidence, page.style);
         for line in table.lines() {
             page.raw(line);
         }
+        if !left_out.is_empty() {
+            page.line(
+                "",
+                &format!("{} further addresses were not probed: one run probes {}", left_out.len(), views.len()),
+            );
+        }
         page.blank();
     }
+}
+
+/// Whether an address is one too many and was not probed at all.
+fn is_left_out(view: &AddressView) -> bool {
+    let beyond = Outcome::NotRun { because: NotRunReason::AddressLimit };
+    !view.ports.is_empty() && view.ports.iter().all(|port| port.outcome == beyond)
 }
 
 /// One look-up in one line.
