@@ -1,0 +1,7 @@
+//! The contract of the command line, through the real binary.
+
+mod help;
+mod output;
+mod runs;
+mod secrets;
+mod usage;

@@ -1,0 +1,208 @@
+//! Every scenario of the lab: a whole check on loopback, in this process, and `demo` through the binary.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cosprobe::cli::demo_job;
+use cosprobe::diagnose::Severity;
+use cosprobe::evidence::{Outcome, Stage};
+use cosprobe::lab::{Calls, Lab, SCENARIOS, Scenario};
+use cosprobe::report::{Ended, FORMATS, Format, Report, Style, render};
+
+use crate::support::{run, runtime, schema_problems};
+
+/// What a check of a scenario came to.
+struct Checked {
+    report: Report,
+    calls: Calls,
+    took: Duration,
+    deadline: Duration,
+    /// What must not be seen anywhere.
+    secrets: Vec<String>,
+    /// What was given to the check, as `Debug` shows it.
+    job: String,
+}
+
+fn check(scenario: &Scenario) -> Checked {
+    runtime().block_on(async {
+        let lab = Lab::start(scenario).await.unwrap();
+        let job = demo_job(scenario, &lab).unwrap();
+        let (shown, deadline) = (format!("{job:?} {lab:?}"), job.config.limits.deadline);
+        let begun = Instant::now();
+        let report = cosprobe::check(job.config, job.credential, job.labels, std::future::pending(), |_| {}).await;
+        let took = begun.elapsed();
+        let secrets = std::iter::once(lab.secret_key()).chain(lab.token()).map(str::to_owned).collect();
+        Checked { report: report.unwrap(), calls: lab.calls(), took, deadline, secrets, job: shown }
+    })
+}
+
+/// Codes of the root findings of severity warning or error, sorted.
+fn roots(report: &Report) -> Vec<&str> {
+    let roots = report.findings.iter().filter(|finding| finding.is_root() && finding.severity >= Severity::Warning);
+    let mut codes: Vec<&str> = roots.map(|finding| finding.code.as_str()).collect();
+    codes.sort_unstable();
+    codes
+}
+
+/// Collects what is wrong instead of stopping at the first thing, so that one run tells all.
+fn problems(scenario: &Scenario) -> Vec<String> {
+    let checked = check(scenario);
+    let report = &checked.report;
+    let mut problems = Vec::new();
+    let mut expect = |holds: bool, problem: String| {
+        if !holds {
+            problems.push(format!("{}: {problem}", scenario.name));
+        }
+    };
+
+    let mut wanted = scenario.roots.to_vec();
+    wanted.sort_unstable();
+    expect(roots(report) == wanted, format!("the roots are {:?} and not {wanted:?}", roots(report)));
+    let status = report.verdict.status.as_str();
+    expect(status == scenario.status, format!("the status is {status} and not {}", scenario.status));
+    expect(report.ended_because == Ended::Completed, format!("ended because of {:?}", report.ended_because));
+    let (took, deadline) = (checked.took, checked.deadline);
+    expect(took < deadline + Duration::from_millis(200), format!("took {took:?} of {deadline:?}"));
+    for problem in uncalled(&checked) {
+        expect(false, problem);
+    }
+
+    let json = render(report, Format::Json, Style::default());
+    let replayed = cosprobe::replay(&json).unwrap();
+    expect(replayed.findings == report.findings, format!("replayed, the findings are {:?}", replayed.findings));
+    expect(replayed.verdict == report.verdict, format!("replayed, the verdict is {:?}", replayed.verdict));
+    expect(render(&replayed, Format::Json, Style::default()) == json, "replayed, the document differs".to_owned());
+    for problem in schema_problems(&serde_json::from_str(&json).unwrap()) {
+        expect(false, format!("against the schema: {problem}"));
+    }
+    for problem in unseemly(&checked) {
+        expect(false, problem);
+    }
+    problems
+}
+
+/// A lab that was not called proves nothing.
+fn uncalled(checked: &Checked) -> Vec<String> {
+    let Checked { report, calls, .. } = checked;
+    let mut problems = Vec::new();
+    if calls.dns == 0 {
+        problems.push("the name server was not asked".to_owned());
+    }
+    let evidence = || report.evidence.iter();
+    let connected = evidence().any(|o| o.stage == Stage::Connect && o.outcome.is_success());
+    if connected != (calls.connections > 0) {
+        problems.push(format!("connected: {connected}, but the lab counts {calls:?}"));
+    }
+    let answered = evidence().any(|o| o.detail.http().is_some_and(|http| http.status.is_some()));
+    if answered && calls.http + calls.https == 0 {
+        problems.push(format!("there are answers, but the lab counts {calls:?}"));
+    }
+    let refused = report.findings.iter().any(|finding| finding.code.starts_with("AUT") && finding.code != "AUT008");
+    if refused && calls.signed == 0 {
+        problems.push(format!("a key was refused, but the lab counts {calls:?}"));
+    }
+    problems
+}
+
+/// Secrets, and characters of the network that a terminal would obey.
+fn unseemly(checked: &Checked) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut renderings = vec![("Debug", format!("{:?} {}", checked.report, checked.job))];
+    for (format, word, _) in FORMATS {
+        for style in [Style::default(), Style { width: 120, color: true }] {
+            renderings.push((word, render(&checked.report, *format, style)));
+        }
+        let plain = render(&checked.report, *format, Style::default());
+        if plain.chars().any(|c| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)) {
+            problems.push(format!("{word} contains control characters"));
+        }
+    }
+    for (word, text) in renderings {
+        if checked.secrets.iter().any(|secret| text.contains(secret)) {
+            problems.push(format!("{word} contains a secret"));
+        }
+    }
+    problems
+}
+
+#[test]
+fn every_scenario_comes_to_what_its_row_says() {
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    // Some scenarios only wait, so a few at a time take no longer than the slowest of them.
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while let Some(scenario) = SCENARIOS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let problems = problems(scenario);
+                    found.lock().unwrap().extend(problems);
+                }
+            });
+        }
+    });
+    let found = found.into_inner().unwrap();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_check_looks_at_every_address_on_every_port() {
+    for name in ["healthy-public", "one-address-dead"] {
+        let scenario = cosprobe::lab::find(name).unwrap();
+        let report = check(scenario).report;
+        let mut peers: Vec<_> =
+            report.evidence.iter().filter(|o| o.stage == Stage::Connect).filter_map(|o| o.peer).collect();
+        peers.sort();
+        let ports = |ip: &std::net::Ipv4Addr| [80, 443].map(|port| (*ip, port).into());
+        let mut wanted: Vec<std::net::SocketAddr> = scenario.all_addresses().iter().flat_map(ports).collect();
+        wanted.sort();
+        assert_eq!(peers, wanted, "{name}");
+    }
+}
+
+#[test]
+fn what_an_earlier_failure_makes_meaningless_is_recorded_as_not_run() {
+    let report = check(cosprobe::lab::find("port-443-refused").unwrap()).report;
+    let handshakes: Vec<_> = report.evidence.iter().filter(|o| o.stage == Stage::TlsHandshake).collect();
+    assert!(!handshakes.is_empty());
+    for observation in handshakes {
+        assert!(matches!(observation.outcome, Outcome::NotRun { .. }), "{observation:?}");
+    }
+}
+
+#[test]
+fn demo_shows_a_healthy_network() {
+    let ran = run(["demo"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.last_line().starts_with("healthy"), "{ran:?}");
+    assert!(ran.stderr.contains("healthy-private"), "{ran:?}");
+}
+
+#[test]
+fn demo_lists_what_is_not_hidden() {
+    let ran = run(["demo", "--list"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let listed: Vec<&str> = ran.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let wanted: Vec<&str> =
+        SCENARIOS.iter().filter(|scenario| !scenario.hidden).map(|scenario| scenario.name).collect();
+    assert_eq!(listed, wanted);
+}
+
+#[test]
+fn demo_refuses_what_it_does_not_know() {
+    let ran = run(["demo", "nonsense"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    assert!(ran.stderr.contains("'nonsense'") && ran.stderr.contains("demo --list"), "{ran:?}");
+    let near = run(["demo", "heathy-private"]);
+    assert!(near.code == Some(2) && near.stderr.contains("did you mean healthy-private"), "{near:?}");
+}
+
+#[test]
+fn demo_writes_one_json_document() {
+    let ran = run(["demo", "bad-signature", "--format", "json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let json = ran.json();
+    assert_eq!(json["verdict"]["code"], "AUT001");
+    assert_eq!(json["verdict"]["status"], "degraded");
+    assert_eq!(json["labels"]["demo"], "bad-signature");
+}

@@ -1,0 +1,20 @@
+//! The integration tests, in one binary: one module per promise that cosprobe makes.
+//!
+//! Nothing leaves loopback. The real binary runs with a scrubbed environment (`support.rs`), the network is the embedded lab.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails and says where, one that is skipped says so"
+)]
+
+mod cli;
+mod explain;
+mod loopback;
+mod netns;
+mod report;
+mod support;
+mod tidy;
+mod vectors;

@@ -1,0 +1,208 @@
+//! The report: frozen documents, how they are shown, and that they can be judged again.
+//!
+//! `tests/golden/*.json` are reports of demo runs: what was observed is frozen, what is concluded can be renewed. `UPDATE=1`
+//! judges them again and writes the schema, `SNAPSHOTS=overwrite` then renews the tables beside them.
+
+use cosprobe::report::{FORMATS, Format, Report, Style, render, schema};
+use serde_json::Value;
+
+use crate::support::{Cosprobe, files, read, repository, run, schema_problems};
+
+/// The frozen reports: name and text.
+fn goldens() -> Vec<(String, String)> {
+    let files = files("tests/golden", &[".json"]);
+    assert!(files.len() >= 4, "only {} frozen reports were found", files.len());
+    files
+}
+
+fn is_updating() -> bool {
+    std::env::var_os("UPDATE").is_some()
+}
+
+fn report(text: &str) -> Report {
+    Report::read(text).unwrap()
+}
+
+#[test]
+fn a_frozen_report_looks_as_it_did() {
+    for (path, text) in goldens() {
+        let table = render(&report(&text), Format::Table, Style { width: 80, color: false });
+        let frozen = repository(&path.replace(".json", ".txt"));
+        let expected = snapbox::Data::read_from(&frozen, Some(snapbox::data::DataFormat::Text)).raw();
+        snapbox::Assert::new().action_env("SNAPSHOTS").eq(table, expected);
+    }
+}
+
+#[test]
+fn a_frozen_report_is_judged_as_it_was() {
+    for (path, mut text) in goldens() {
+        if is_updating() {
+            text = render(&cosprobe::replay(&text).unwrap(), Format::Json, Style::default());
+            std::fs::write(repository(&path), &text).unwrap();
+        }
+        let (frozen, replayed) = (report(&text), cosprobe::replay(&text).unwrap());
+        assert_eq!(replayed.findings, frozen.findings, "{path}");
+        assert_eq!(replayed.verdict, frozen.verdict, "{path}");
+        assert_eq!(replayed.addresses, frozen.addresses, "{path}");
+
+        let ran = Cosprobe::new(["diagnose", "--format", "json", "--from"]).arguments([repository(&path)]).run();
+        assert_eq!(ran.stderr, "", "{path}");
+        let (again, before) = (ran.json(), serde_json::from_str::<Value>(&text).unwrap());
+        assert_eq!(again["findings"], before["findings"], "{path}");
+        assert_eq!(again["verdict"], before["verdict"], "{path}");
+        assert_eq!(ran.stdout, text, "{path}: a report that is read and written again is the same");
+    }
+}
+
+#[test]
+fn a_report_is_read_from_standard_input() {
+    let (_, text) = &goldens()[0];
+    let ran = Cosprobe::new(["diagnose", "--from", "-", "--format", "json"]).input(text).run();
+    assert_eq!(&ran.stdout, text);
+}
+
+#[test]
+fn exit_code_status_and_last_line_agree() {
+    for (path, text) in goldens() {
+        let report = report(&text);
+        let ran = Cosprobe::new(["diagnose", "--from"]).arguments([repository(&path)]).run();
+        let (last, status) = (ran.last_line(), report.verdict.status.as_str());
+        assert!(last.starts_with(status), "{path}: {last}");
+        assert!(last.contains(&report.verdict.summary), "{path}: {last}");
+        assert!(report.verdict.code.iter().all(|code| last.contains(code.as_str())), "{path}: {last}");
+        assert_eq!(ran.code == Some(0), !report.findings.iter().any(is_failing), "{path}: {ran:?}");
+    }
+}
+
+fn is_failing(finding: &cosprobe::diagnose::Finding) -> bool {
+    finding.is_root() && finding.severity == cosprobe::diagnose::Severity::Error
+}
+
+#[test]
+fn frozen_reports_fit_the_schema() {
+    for (path, text) in goldens() {
+        let problems = schema_problems(&serde_json::from_str(&text).unwrap());
+        assert!(problems.is_empty(), "{path}: {problems:#?}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_is_no_report() {
+    let whole: Value = serde_json::from_str(&goldens()[0].1).unwrap();
+    for field in ["format_version", "started_at", "targets", "evidence", "verdict"] {
+        let mut without = whole.clone();
+        without.as_object_mut().unwrap().remove(field);
+        assert!(!schema_problems(&without).is_empty(), "{field}");
+    }
+    let mut other = whole;
+    other["evidence"][0]["elapsed_us"] = "soon".into();
+    assert!(!schema_problems(&other).is_empty());
+}
+
+#[test]
+fn the_schema_in_the_docs_is_the_schema() {
+    const PAGE: &str = "docs/reference/report.v1.schema.json";
+    if is_updating() {
+        std::fs::create_dir_all(repository("docs/reference")).unwrap();
+        std::fs::write(repository(PAGE), schema()).unwrap();
+    }
+    assert_eq!(read(PAGE), schema(), "UPDATE=1 writes it anew");
+    assert_eq!(run(["schema"]).stdout, schema());
+}
+
+#[test]
+fn a_table_fits_into_80_columns() {
+    for (path, text) in goldens() {
+        let table = render(&report(&text), Format::Table, Style { width: 80, color: false });
+        let lines: Vec<&str> = table.lines().collect();
+        // The last line is the verdict, in one line for those who cut it out.
+        for line in &lines[..lines.len() - 1] {
+            assert!(line.chars().count() <= 80, "{path}: {line}");
+            assert_eq!(line.trim_end(), *line, "{path}");
+        }
+        assert!(table.ends_with('\n') && !table.ends_with("\n\n"), "{path}");
+    }
+}
+
+#[test]
+fn colour_is_there_only_when_asked_for() {
+    for (path, text) in goldens() {
+        let report = report(&text);
+        for (format, word, _) in FORMATS {
+            let plain = render(&report, *format, Style { width: 80, color: false });
+            assert!(!plain.contains('\u{1b}'), "{path}: {word}");
+        }
+        let painted = render(&report, Format::Table, Style { width: 80, color: true });
+        assert!(painted.contains("\u{1b}["), "{path}");
+        let plain = render(&report, Format::Table, Style { width: 80, color: false });
+        // A blank at the end of a painted cell is not seen.
+        let painted = without_escapes(&painted);
+        let unpainted: Vec<&str> = painted.lines().map(str::trim_end).collect();
+        assert_eq!(unpainted, plain.lines().collect::<Vec<_>>(), "{path}: colour changes nothing but the colour");
+    }
+}
+
+/// The text without `ESC [ … m`.
+fn without_escapes(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or(part, |(_, rest)| rest))
+}
+
+#[test]
+fn every_width_shows_the_same_findings() {
+    for (path, text) in goldens() {
+        let report = report(&text);
+        for width in [0, 1, 40, 79, 120, 1000] {
+            let table = render(&report, Format::Table, Style { width, color: false });
+            let missing: Vec<_> = report.findings.iter().filter(|finding| !table.contains(&finding.code)).collect();
+            assert!(missing.is_empty(), "{path}: at width {width} there is no {missing:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_later_version_adds_is_ignored() {
+    let (_, text) = &goldens()[0];
+    let mut later: Value = serde_json::from_str(text).unwrap();
+    later["format_version"] = "1.7".into();
+    later["novelty"] = 1.into();
+    later["evidence"][0]["novelty"] = "x".into();
+    later["evidence"][0]["detail"]["novelty"] = "x".into();
+    let replayed = cosprobe::replay(&later.to_string()).unwrap();
+    assert_eq!(replayed.findings, report(text).findings);
+}
+
+#[test]
+fn a_major_version_that_is_not_known_is_refused() {
+    let (_, text) = &goldens()[0];
+    for version in ["2.0", "0.9", "", "x"] {
+        let mut other: Value = serde_json::from_str(text).unwrap();
+        other["format_version"] = version.into();
+        let problem = cosprobe::replay(&other.to_string()).unwrap_err();
+        assert!(problem.contains("format version"), "{problem}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_report_or_refused(text in "\\PC{0,200}") {
+        proptest::prop_assert!(cosprobe::replay(&text).is_err());
+    }
+
+    #[test]
+    fn a_report_that_is_cut_or_altered_never_panics(at in 0_usize..20_000, byte in 0x20_u8..0x7f) {
+        let (_, text) = &goldens()[0];
+        let at = at.min(text.len() - 1);
+        let cut = text.get(..at).unwrap_or_default();
+        proptest::prop_assert!(cosprobe::replay(cut).is_err());
+        let mut altered = text.clone().into_bytes();
+        altered[at] = byte;
+        // It may still be a report; it must be readable and showable, or refused.
+        if let Ok(report) = cosprobe::replay(&String::from_utf8_lossy(&altered)) {
+            for (format, _, _) in FORMATS {
+                proptest::prop_assert!(render(&report, *format, Style::default()).ends_with('\n'));
+            }
+        }
+    }
+}
