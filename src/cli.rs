@@ -24,7 +24,7 @@ pub use sign::SignArgs;
 #[command(name = "cosprobe", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 healthy, 1 findings, 2 usage, 3 inconclusive, 4 expectation missed, 5 output, 130 interrupted.\n\
-    Every flag can also be set by a variable: COSPROBE_ and its name in capitals, such as COSPROBE_REGION."
+    Every flag of check can also be set by a variable: COSPROBE_ and its name in capitals, such as COSPROBE_REGION."
 )]
 pub struct Cli {
     /// What to do.
@@ -60,6 +60,9 @@ pub struct DemoArgs {
     /// List the scenarios
     #[arg(long)]
     pub list: bool,
+    /// Tell on standard error what is observed while it is
+    #[arg(short, long)]
+    pub verbose: bool,
     /// How and where to report.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -93,7 +93,7 @@ impl Lab {
     /// Starts the servers of a scenario on free ports. They run on the caller's tokio runtime.
     ///
     /// # Errors
-    /// [`Error::Start`] or [`Error::Write`] when this machine gives no port, no certificate can be made, or the directory
+    /// [`Error::Start`] when this machine gives no port, no certificate can be made, or the directory
     /// for temporary files is not writable.
     pub async fn start(scenario: &Scenario) -> Result<Self, Error> {
         let scenario = *scenario;
@@ -212,7 +212,7 @@ impl PrivateDirectory {
         let path = std::env::temp_dir().join(format!("cosprobe-lab-{}-{random:016x}", std::process::id()));
         match std::fs::DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => Ok(Self(path)),
-            Err(source) => Err(Error::Write { path, source }),
+            Err(error) => Err(no_directory(&path, &error)),
         }
     }
 
@@ -226,7 +226,7 @@ impl PrivateDirectory {
             .and_then(|mut file| file.write_all(content.as_bytes()));
         match written {
             Ok(()) => Ok(path),
-            Err(source) => Err(Error::Write { path, source }),
+            Err(error) => Err(no_directory(&path, &error)),
         }
     }
 }
@@ -240,3 +240,7 @@ impl Drop for PrivateDirectory {
 
 #[cfg(test)]
 mod tests;
+
+fn no_directory(path: &Path, error: &std::io::Error) -> Error {
+    Error::Start { what: "the lab", problem: format!("{} cannot be written: {error}; set TMPDIR", path.display()) }
+}

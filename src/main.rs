@@ -50,7 +50,7 @@ fn check(arguments: &CheckArgs) -> Result<u8, Error> {
             tell(&format!("hint: {hint}"));
         }
     }
-    let report = runtime()?.block_on(observe(job, &arguments.output))?;
+    let report = runtime()?.block_on(observe(job, Shown::new(arguments.output.quiet, arguments.verbose)))?;
     finish(&report, &arguments.output)
 }
 
@@ -66,7 +66,7 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
     let report = runtime()?.block_on(async {
         let lab = cosprobe::lab::Lab::start(scenario).await?;
         let job = cosprobe::cli::demo_job(scenario, &lab)?;
-        observe(job, &arguments.output).await
+        observe(job, Shown::new(arguments.output.quiet, arguments.verbose)).await
     })?;
     finish(&report, &arguments.output)
 }
@@ -79,8 +79,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .map_err(|error| Error::Start { what: "the event loop", problem: error.to_string() })
 }
 
-async fn observe(job: Job, output: &OutputArgs) -> Result<Report, Error> {
-    let mut shown = Shown::new(output.quiet, output.verbose);
+async fn observe(job: Job, mut shown: Shown) -> Result<Report, Error> {
     let progress = |progress: Progress<'_>| shown.update(&progress);
     cosprobe::check(job.config, job.credential, job.labels, interrupted(), progress).await
 }

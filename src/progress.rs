@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use cosprobe::diagnose::milliseconds;
-use cosprobe::evidence::{Observation, Outcome};
+use cosprobe::evidence::{Detail, Observation, Outcome};
 use cosprobe::run::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -57,8 +57,12 @@ fn line(observation: &Observation) -> String {
         Outcome::Failed { kind, .. } => kind.to_string(),
         Outcome::NotRun { because } => format!("not run: {because}"),
     };
+    let what = match &observation.detail {
+        Detail::Tcp(tcp) => format!("{} connects", tcp.samples.len()),
+        detail => detail.kind().replace('_', " "),
+    };
     let endpoint = observation.endpoint.as_deref().unwrap_or("this machine");
     let peer = observation.peer.map_or_else(String::new, |peer| format!(" {peer}"));
-    let time = observation.elapsed_us.map_or_else(String::new, |us| format!(" {}", milliseconds(us)));
-    format!("{:>4} {} {endpoint}{peer}: {outcome}{time}", observation.id, observation.stage.describe())
+    let time = observation.elapsed_us.map_or_else(String::new, |us| format!(" in {}", milliseconds(us)));
+    format!("{:>4} {what} {endpoint}{peer}: {outcome}{time}", observation.id)
 }

@@ -144,7 +144,7 @@ impl Service {
 /// One endpoint to probe, as it stands in the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
-    /// What the user typed.
+    /// What the user typed, without query and fragment.
     #[serde(default)]
     pub input: String,
     /// The host name, in ASCII, or the address. It names the endpoint in observations.

@@ -91,8 +91,11 @@ pub struct CheckArgs {
     #[arg(long, value_name = "ROUTE", env = "COSPROBE_EXPECT")]
     expect: Option<ExpectedRoute>,
     /// Put a label into the report (repeatable)
-    #[arg(long, value_name = "KEY=VALUE", env = "COSPROBE_LABEL", value_delimiter = ',', value_parser = values::label)]
+    #[arg(long, value_name = "KEY=VALUE", env = "COSPROBE_LABEL", value_parser = values::label)]
     label: Vec<(String, String)>,
+    /// Tell on standard error what is observed while it is
+    #[arg(short, long, env = "COSPROBE_VERBOSE", value_parser = FalseyValueParser::new())]
+    pub verbose: bool,
     /// How and where to report.
     #[command(flatten)]
     pub output: OutputArgs,

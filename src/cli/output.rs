@@ -24,9 +24,6 @@ pub struct OutputArgs {
     /// Write nothing to standard output; the exit code tells
     #[arg(short, long, env = "COSPROBE_QUIET", value_parser = FalseyValueParser::new())]
     pub quiet: bool,
-    /// Tell on standard error what is observed while it is
-    #[arg(short, long, env = "COSPROBE_VERBOSE", value_parser = FalseyValueParser::new())]
-    pub verbose: bool,
     /// Do not use colours; so does the variable `NO_COLOR`, or output that is no terminal
     #[arg(long, env = "COSPROBE_NO_COLOR", value_parser = FalseyValueParser::new())]
     pub no_color: bool,

@@ -134,7 +134,8 @@ impl<'a> Lookups<'a> {
     fn silent_server(&self) -> Option<Finding> {
         let silent: Vec<_> =
             self.failed_by(SILENT).into_iter().filter(|o| o.parent.is_none_or(|id| !self.is_truncated(id))).collect();
-        let words = listed(silent.iter().filter_map(|o| o.outcome.failure()).collect::<BTreeSet<_>>());
+        let words =
+            listed(silent.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect::<BTreeSet<_>>());
         let summary = format!(
             "{} {} for {} ({words})",
             listed(servers(&silent)),
@@ -279,5 +280,5 @@ fn servers(observations: &[&Observation]) -> Vec<SocketAddr> {
 fn failure_word(observation: &Observation) -> Option<String> {
     let kind = observation.outcome.failure()?;
     let rcode = observation.detail.dns().and_then(|dns| dns.rcode.clone());
-    Some(rcode.filter(|word| word != "NOERROR").unwrap_or_else(|| kind.to_string()))
+    Some(rcode.filter(|word| word != "NOERROR").unwrap_or_else(|| kind.phrase()))
 }

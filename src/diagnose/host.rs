@@ -6,7 +6,7 @@ use super::codes::{HST001, HST003, HST004, HST005, HST006, HST007};
 use super::view::{cos_answered, failures, listed};
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
-use crate::evidence::{Evidence, FailureKind, Http, Observation, ObservationId, Stage, VerificationResult};
+use crate::evidence::{Evidence, FailureKind, Http, Observation, ObservationId, RecordType, Stage, VerificationResult};
 
 /// The subject of findings that are not about one endpoint.
 pub(super) const MACHINE: &str = "this machine";
@@ -62,9 +62,15 @@ fn no_ipv6(evidence: &Evidence, host: &str) -> Option<Finding> {
             && observation.outcome.failure().is_some_and(|kind| local.contains(&kind))
     });
     let first = connects.first().filter(|_| only_v6)?;
+    // IPv4 addresses may exist all the same when nobody answered the question for them.
+    let a_is_unanswered = evidence.of_endpoint(Stage::Resolve, host).any(|observation| {
+        let asked_a = observation.detail.dns().is_some_and(|dns| dns.record_type == RecordType::A);
+        asked_a && observation.outcome.failure().is_some_and(|kind| kind != FailureKind::NoRecords)
+    });
     let finding =
         Finding::new(&HST007, host, first.id, format!("{host} has IPv6 addresses only, and this machine has no IPv6"))
             .citing(connects.iter().map(|observation| observation.id))
+            .confidence(Confidence::high_if(!a_is_unanswered))
             .help("you: use an endpoint with IPv4 addresses (the default one), or give this machine IPv6");
     Some(finding)
 }

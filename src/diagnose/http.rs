@@ -108,7 +108,8 @@ fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
     let broken: Vec<_> = failures(evidence, Stage::HttpRoundTrip, host, &kinds).collect();
     let first = broken.first()?;
     let peers = listed(broken.iter().filter_map(|o| o.peer));
-    let words: std::collections::BTreeSet<_> = broken.iter().filter_map(|o| o.outcome.failure()).collect();
+    let words: std::collections::BTreeSet<_> =
+        broken.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
     let finding =
         Finding::new(&HTP006, host, first.id, format!("no usable answer from {host} ({peers}): {}", listed(words)))
             .citing(broken.iter().map(|o| o.id))

@@ -67,7 +67,8 @@ fn private_unreachable(evidence: &Evidence, target: &Target, views: &[&AddressVi
     let ips = listed(ips_of(views, AddressScope::Private));
     let outside = is_tencent_vm(evidence) == Some(false);
     let from_here = if outside { ", and this machine is not a Tencent Cloud VM" } else { "" };
-    let kinds: std::collections::BTreeSet<_> = private.iter().filter_map(|o| o.outcome.failure()).collect();
+    let kinds: std::collections::BTreeSet<_> =
+        private.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
     let summary = format!(
         "{} has the private address {ips}, which cannot be reached from here ({}){from_here}",
         target.host,

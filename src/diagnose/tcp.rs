@@ -92,7 +92,7 @@ impl<'a> Connects<'a> {
         let first = failed.first()?.id;
         let ids = || failed.iter().map(|observation| observation.id);
         let ips = listed(failed.iter().filter_map(|o| Some(o.peer?.ip())));
-        let how = listed(kinds(failed));
+        let how = listed(kinds(failed).into_iter().map(FailureKind::phrase));
         let make = |row, summary| Finding::new(row, host, first, summary).citing(ids());
         let failed_ips = failed.iter().filter_map(|o| Some(o.peer?.ip())).collect::<BTreeSet<_>>();
         let silent = kinds(failed).contains(&FailureKind::ConnectTimeout);
@@ -109,7 +109,7 @@ impl<'a> Connects<'a> {
                 Some(
                     make(&TCP007, format!("{dead} of {total} addresses of {host} fail ({ips}: {how}), the others work"))
                         .confidence(Confidence::high_if(!silent))
-                        .help("Tencent support: report the address with the time and a request id of a working one")
+                        .help("Tencent support: report the address with the time and a request id of a working one (--format json has them)")
                         .help("network team: if only this network is concerned, compare the routes to a dead and a working address"),
                 )
             }

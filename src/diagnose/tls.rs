@@ -75,13 +75,16 @@ fn certificate_help(row: &CodeRow, finding: Finding, tls: &Tls) -> Finding {
     match row.code {
         "TLS001" => finding
             .help("you: check this machine's clock first: date -u")
-            .help("bucket's owner: for a custom domain, renew the certificate; for a COS domain, whoever answers here is not COS: see TLS003"),
+            .help("bucket's owner: for a custom domain, renew the certificate; a COS domain's Tencent renews: if this stays, look at the issuer for something that answers in COS's place"),
         "TLS002" => finding
             .help("you: check that the name leads to COS: nslookup NAME; a wrong hosts entry or resolver leads elsewhere")
             .help("bucket's owner: for a custom domain, bind a certificate for this name"),
         _ => finding
             .help("network team: if a proxy inspects TLS here, exempt COS's domains or give this machine the proxy's root (--cacert FILE)")
-            .help(format!("you: the trust store in use: {}", tls.verification.roots.as_deref().unwrap_or("unknown"))),
+            .help(format!(
+                "you: {} are trusted; if the issuer should be among them, install it (update-ca-certificates)",
+                tls.verification.roots.as_deref().unwrap_or("the system's roots")
+            )),
     }
 }
 
@@ -160,7 +163,8 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
             let failed: Vec<_> = failures(evidence, Stage::TlsHandshake, host, kinds).collect();
             let first = failed.first()?;
             let peers = listed(failed.iter().filter_map(|observation| observation.peer));
-            let words: std::collections::BTreeSet<_> = failed.iter().filter_map(|o| o.outcome.failure()).collect();
+            let words: std::collections::BTreeSet<_> =
+                failed.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
             let summary = format!("{what}: {host} ({peers}), {}", listed(words));
             let tried = evidence.of_endpoint(Stage::TlsHandshake, host).filter(|o| o.was_run()).count();
             let certain = match row.code {

@@ -125,5 +125,5 @@ fn best_rtt(evidence: &Evidence) -> String {
     medians
         .map(|spread| spread.median)
         .min()
-        .map_or_else(String::new, |us| format!(", median round trip {}", milliseconds(us)))
+        .map_or_else(String::new, |us| format!(", round trip {}", milliseconds(us)))
 }

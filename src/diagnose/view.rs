@@ -186,8 +186,8 @@ pub fn milliseconds(us: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a time that loses precision here is longer than 285 years")]
     let ms = us as f64 / 1000.0;
     match us {
-        0..1_000 => format!("{ms:.3} ms"),
-        1_000..100_000 => format!("{ms:.1} ms"),
+        0..10_000 => format!("{ms:.2} ms"),
+        10_000..100_000 => format!("{ms:.1} ms"),
         _ => format!("{ms:.0} ms"),
     }
 }
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn times_are_short() {
-        assert_eq!(milliseconds(83), "0.083 ms");
+        assert_eq!(milliseconds(83), "0.08 ms");
         assert_eq!(milliseconds(35_230), "35.2 ms");
         assert_eq!(milliseconds(1_043_000), "1043 ms");
         assert_eq!(listed([1, 2, 3, 4]), "1, 2, 3 and 1 more");

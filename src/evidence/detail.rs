@@ -233,6 +233,14 @@ pub struct Sample {
 macro_rules! accessors {
     ($($name:ident: $variant:ident),+ $(,)?) => {
         impl Detail {
+            /// The word that stands as `type` in JSON.
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => stringify!($name),)+
+                    Self::Unknown => "unknown",
+                }
+            }
+
             $(
                 #[doc = concat!("The facts, when this is a [`", stringify!($variant), "`].")]
                 pub const fn $name(&self) -> Option<&$variant> {

@@ -54,7 +54,8 @@ pub struct Verification {
     pub roots: Option<String>,
 }
 
-/// The result of checking a certificate chain. Where several things are wrong, the first in this order.
+/// The result of checking a certificate chain. Where several things are wrong, the one that the library meets first: the
+/// validity, then the issuer, then the name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerificationResult {

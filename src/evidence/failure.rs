@@ -147,6 +147,11 @@ words! {
 }
 
 impl FailureKind {
+    /// The word as people write it.
+    pub fn phrase(self) -> String {
+        self.as_str().replace('_', " ")
+    }
+
     /// Whether a router, or this machine's neighbourhood, reported that the destination cannot be reached.
     pub const fn is_unreachable(self) -> bool {
         matches!(self, Self::HostUnreachable | Self::NetworkUnreachable | Self::ProtocolUnreachable | Self::TtlExceeded)

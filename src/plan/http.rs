@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Action, Step, authentication_of, service_of};
 use crate::config::Config;
 use crate::evidence::{Authentication, Detail, Evidence, Http, NotRunReason, Observation, Stage, VerificationResult};
-use crate::target::{Protocol, Service, Target};
+use crate::target::{EndpointRole, Protocol, Service, Target};
 
 /// A request, as data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct RequestPlan {
     pub range: Option<&'static str>,
     /// Whether to sign.
     pub authentication: Authentication,
+    /// The header that carries the token of a temporary key.
+    pub token_header: &'static str,
 }
 
 impl RequestPlan {
@@ -37,6 +39,11 @@ impl RequestPlan {
             params: Vec::new(),
             range: None,
             authentication,
+            // COS documentation, "Creating a Request"; data processing has a header of its own.
+            token_header: match target.role {
+                EndpointRole::DataProcessing => "x-ci-security-token",
+                _ => "x-cos-security-token",
+            },
         }
     }
 

@@ -37,8 +37,6 @@ const MAX_HEADERS: usize = 40;
 const MAX_VALUE: usize = 400;
 /// Validity of a signature that we make.
 const SIGNATURE_SECONDS: i64 = 840;
-/// The header that carries the token of a temporary key.
-const TOKEN_HEADER: &str = "x-cos-security-token";
 
 /// An HTTP connection that is ready for a request.
 pub(super) struct Exchange {
@@ -175,7 +173,7 @@ fn request(context: &Context, plan: &RequestPlan, now: Timestamp) -> Option<Requ
     if plan.authentication == Authentication::Signed {
         let credential = context.credential.as_ref()?;
         if let Some(token) = credential.token_text() {
-            headers.push((TOKEN_HEADER.to_owned(), token.to_owned()));
+            headers.push((plan.token_header.to_owned(), token.to_owned()));
         }
         let to_sign = sign::Request { method: plan.method, path: &plan.path, params: &plan.params, headers: &headers };
         let key_time = KeyTime::around(now.as_second(), SIGNATURE_SECONDS);
@@ -185,7 +183,7 @@ fn request(context: &Context, plan: &RequestPlan, now: Timestamp) -> Option<Requ
     let mut request = Request::builder().method(plan.method).uri(request_target(plan));
     for (name, value) in headers {
         let mut value = HeaderValue::from_str(&value).ok()?;
-        value.set_sensitive(name == TOKEN_HEADER);
+        value.set_sensitive(name == plan.token_header);
         request = if name == "host" { request.header(HOST, value) } else { request.header(name, value) };
     }
     request = request.header(USER_AGENT, concat!("cosprobe/", env!("CARGO_PKG_VERSION")));

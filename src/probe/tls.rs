@@ -71,9 +71,12 @@ fn load_roots(extra: Vec<CertificateDer<'static>>) -> Loaded {
     let mut system = rustls_native_certs::load_native_certs();
     let count = system.certs.len();
     let mut described = match count {
-        0 => "no system roots found".to_owned(),
+        0 => "no system roots".to_owned(),
         _ => format!("{count} system roots"),
     };
+    if !system.errors.is_empty() {
+        described = format!("{described} ({} files could not be read)", system.errors.len());
+    }
     if !extra.is_empty() {
         described = format!("{described} and {} of --cacert", extra.len());
     }

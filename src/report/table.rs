@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style as Paint};
 
 use super::{Ended, Report, Style};
 use crate::diagnose::{AddressView, Finding, Severity, Status, milliseconds};
-use crate::evidence::{Detail, Evidence, NotRunReason, Observation, Outcome, Stage};
+use crate::evidence::{Authentication, Detail, Evidence, NotRunReason, Observation, Outcome, Stage};
 use crate::target::Target;
 
 /// Widest text; longer lines are hard to read.
@@ -83,6 +83,7 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
         for line in table.lines() {
             page.raw(line);
         }
+        notes(page, evidence, target);
         if !left_out.is_empty() {
             page.line(
                 "",
@@ -90,6 +91,23 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
             );
         }
         page.blank();
+    }
+}
+
+/// What a stranger could misread in the table.
+fn notes(page: &mut Page, evidence: &Evidence, target: &Target) {
+    let anonymous_403 = evidence
+        .of_endpoint(Stage::HttpRoundTrip, &target.host)
+        .filter_map(|observation| observation.detail.http())
+        .any(|http| http.authentication == Authentication::Anonymous && http.status == Some(403) && http.is_from_cos());
+    if anonymous_403 {
+        page.line("", "HTTP is an anonymous HEAD: 403 from COS is what a private bucket answers.");
+    }
+    let redirected = evidence
+        .of_endpoint(Stage::Connect, &target.host)
+        .any(|observation| observation.detail.tcp().is_some_and(|tcp| tcp.redirected_to.is_some()));
+    if redirected {
+        page.line("", "Connections were sent elsewhere by --connect-to.");
     }
 }
 
@@ -107,7 +125,10 @@ fn lookup(page: &mut Page, observation: &Observation) {
     let asked = format!("from {server} over {}{time}", wire_word(dns.transport).to_uppercase());
     let answer = match &observation.outcome {
         Outcome::Succeeded => {
-            let addresses = crate::diagnose::listed(dns.addresses.iter().map(|record| record.ip));
+            let addresses = match dns.addresses.as_slice() {
+                [] => "no address".to_owned(),
+                records => crate::diagnose::listed(records.iter().map(|record| record.ip)),
+            };
             let ttl =
                 dns.addresses.first().map_or_else(String::new, |record| format!(", TTL {} s", record.ttl_seconds));
             let via = dns.cname_chain.last().map_or_else(String::new, |cname| format!(", alias of {}", cname.target));
@@ -157,8 +178,12 @@ fn one_finding(page: &mut Page, finding: &Finding) {
         Severity::Info => AnsiColor::Cyan,
     };
     let word = page.paint(finding.severity.as_str(), Paint::new().bold().fg_color(Some(color.into())));
-    let confidence = finding.confidence.as_str();
-    page.raw(&format!("{word} {} {} (confidence {confidence})", finding.code, finding.name));
+    // What is only worth knowing needs no measure of how sure it is.
+    let confidence = match finding.severity {
+        Severity::Info => String::new(),
+        _ => format!(" (confidence {})", finding.confidence.as_str()),
+    };
+    page.raw(&format!("{word} {} {}{confidence}", finding.code, finding.name));
     page.line("  ", &finding.summary);
     let lead = if finding.severity == Severity::Info { "  note: " } else { "  fix: " };
     for line in &finding.help {

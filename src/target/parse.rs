@@ -58,14 +58,15 @@ impl Target {
         } else {
             host_target(&parts, defaults)?
         };
-        input.clone_into(&mut target.input);
+        // A pre-signed URL carries a signature, which is not for reports.
+        text.split(['?', '#']).next().unwrap_or_default().clone_into(&mut target.input);
         target.path = request_path(&target, parts.key)?;
         target.services = services(&parts, bucket_scheme, defaults)?;
         Ok(target)
     }
 }
 
-/// Cuts `scheme://name:port/key`. The key is decoded for URLs and taken as it is for `cos://`.
+/// Cuts `scheme://name:port/key`. The key is still encoded; query and fragment are left out.
 fn split(text: &str) -> Result<Parts<'_>, Error> {
     if let Ok(IpAddr::V6(_)) = text.parse::<IpAddr>() {
         return Ok(Parts { name: text, ..Parts::default() });

@@ -4,7 +4,9 @@ use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangeme
 
 use super::{Style, words};
 use crate::diagnose::{AddressView, PortView, Spread, milliseconds};
-use crate::evidence::{Authentication, Evidence, Observation, ObservationId, Outcome, Stage, VerificationResult};
+use crate::evidence::{
+    Authentication, Evidence, FailureKind, Observation, ObservationId, Outcome, Stage, VerificationResult,
+};
 
 const HEADER: [&str; 8] = ["address", "scope", "port", "TCP", "kernel RTT ms", "TLS", "HTTP", "signed"];
 /// From this width on there is room for the times of TLS and HTTP.
@@ -24,8 +26,10 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
         let mut address = Some(view.ip.to_string());
         let mut scope = Some(view.scope.as_str().to_owned());
         for port in &view.ports {
-            let mut row =
-                vec![Cell::new(address.take().unwrap_or_default()), Cell::new(scope.take().unwrap_or_default())];
+            let mut row = vec![
+                Cell::new(address.take().unwrap_or_default()),
+                Cell::new(scope.take().unwrap_or_default().replace('_', " ")),
+            ];
             row.extend(port_cells(port, evidence, style));
             table.add_row(row);
         }
@@ -133,7 +137,7 @@ fn tls_cell(observation: &Observation, wide: bool) -> Option<Cell> {
                 result => Cell::new(certificate_word(result)).fg(Color::Red),
             }
         }
-        Outcome::Failed { kind, .. } => Cell::new(words(kind)).fg(Color::Red),
+        Outcome::Failed { kind, .. } => Cell::new(short_failure(*kind)).fg(Color::Red),
         Outcome::NotRun { .. } => Cell::new("not run"),
     })
 }
@@ -149,6 +153,13 @@ const fn certificate_word(result: VerificationResult) -> &'static str {
     }
 }
 
+/// How a handshake or an exchange failed, short enough for the table.
+fn short_failure(kind: FailureKind) -> String {
+    let word = kind.as_str();
+    let short = word.strip_prefix("handshake_").or(word.strip_prefix("response_")).or(word.strip_suffix("_response"));
+    short.unwrap_or(word).replace('_', " ")
+}
+
 fn http_cell(observation: &Observation, wide: bool) -> Option<Cell> {
     let http = observation.detail.http()?;
     Some(match (&observation.outcome, http.status) {
@@ -157,7 +168,7 @@ fn http_cell(observation: &Observation, wide: bool) -> Option<Cell> {
             Cell::new(format!("{status}{}", time(http.first_byte_us.filter(|_| wide))))
         }
         (_, Some(status)) => Cell::new(format!("{status} not COS")).fg(Color::Red),
-        (Outcome::Failed { kind, .. }, None) => Cell::new(words(kind)).fg(Color::Red),
+        (Outcome::Failed { kind, .. }, None) => Cell::new(short_failure(*kind)).fg(Color::Red),
         (Outcome::Succeeded, None) => Cell::new("answered"),
     })
 }
