@@ -22,9 +22,6 @@ pub struct Report {
     pub format_version: String,
     /// What wrote it.
     pub tool: Tool,
-    /// What judged it again later; null when it was judged by the tool that wrote it.
-    #[serde(default)]
-    pub judged_by: Option<Tool>,
     /// When the run began (RFC 3339, UTC).
     #[schemars(with = "String")]
     pub started_at: Timestamp,
@@ -126,7 +123,6 @@ impl Report {
         Self {
             format_version: FORMAT_VERSION.to_owned(),
             tool: Tool::this(),
-            judged_by: None,
             started_at: run.started_at,
             ended_at: run.ended_at,
             ended_because: run.ended_because,
@@ -167,6 +163,6 @@ impl Report {
             ended_because: self.ended_because,
             labels: self.labels,
         };
-        Self { tool: self.tool, judged_by: Some(Tool::this()), ..Self::new(evidence, self.policy, run) }
+        Self { tool: self.tool, ..Self::new(evidence, self.policy, run) }
     }
 }
