@@ -9,14 +9,18 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// TCP state of an open connection (`include/net/tcp_states.h`).
+/// TCP states (`include/net/tcp_states.h`): open; connecting; closed; and open, with the peer's FIN already here.
 const TCP_ESTABLISHED: u8 = 1;
+const TCP_CLOSE: u8 = 7;
+const TCP_CLOSE_WAIT: u8 = 8;
 
 /// What the kernel says about a TCP connection. A field that an older kernel does not fill is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpInfo {
-    /// Whether the handshake is complete.
+    /// Whether the handshake is complete and the connection not reset. A peer that closes at once changes nothing in that.
     pub established: bool,
+    /// Whether the connection is over, or never was.
+    pub closed: bool,
     /// SYN to SYN-ACK (or smoothed RTT later), in microseconds; `None` where it is not valid.
     pub rtt_us: Option<u32>,
     /// Segments sent again in the life of the connection; right after connecting these are SYNs.
@@ -55,10 +59,11 @@ pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
     let written = |end: usize| length as usize >= end;
     let retransmits =
         written(std::mem::offset_of!(libc::tcp_info, tcpi_total_retrans) + 4).then_some(info.tcpi_total_retrans);
-    let established = info.tcpi_state == TCP_ESTABLISHED;
+    let established = matches!(info.tcpi_state, TCP_ESTABLISHED | TCP_CLOSE_WAIT);
     let rtt_is_valid = established && retransmits == Some(0) && info.tcpi_rtt != 0;
     Ok(TcpInfo {
         established,
+        closed: info.tcpi_state == TCP_CLOSE,
         rtt_us: rtt_is_valid.then_some(info.tcpi_rtt),
         total_retransmits: retransmits,
         mss_bytes: (established && info.tcpi_snd_mss != 0).then_some(info.tcpi_snd_mss),
@@ -148,10 +153,22 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_the_peer_closes_at_once_was_established() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        drop(listener.accept().unwrap());
+        // The end of the stream shows that the FIN is here.
+        assert_eq!(std::io::Read::read(&mut stream, &mut [0]).unwrap(), 0);
+        let info = tcp_info(&stream).unwrap();
+        assert!(info.established && !info.closed);
+        assert!(info.rtt_us.is_some());
+    }
+
+    #[test]
     fn an_unconnected_socket_has_no_rtt() {
         let socket = tcp_socket("127.0.0.1:1".parse().unwrap()).unwrap();
         let info = tcp_info(&socket).unwrap();
-        assert!(!info.established);
+        assert!(!info.established && info.closed);
         assert_eq!((info.rtt_us, info.mss_bytes), (None, None));
     }
 }

@@ -6,18 +6,21 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::connection::Connection;
 use super::{Context, micros};
 use crate::evidence::{Detail, FailureKind, NotRunReason, ObservationId, Outcome, Sample, Tcp};
 use crate::plan::{self, Step};
 use crate::sys::{self, IcmpError};
+
+/// After a wake-up that decided nothing.
+const PAUSE_AFTER_WAKE: Duration = Duration::from_millis(2);
 
 /// Connects `count` times, paced, without waiting for one to end before the next begins. The first `keep` connections stay
 /// open for later steps, the others are closed at once.
@@ -93,7 +96,7 @@ pub(super) struct Attempt {
 }
 
 /// Connects once.
-pub(super) async fn dial(peer: SocketAddr, attempt_timeout: std::time::Duration) -> Attempt {
+pub(super) async fn dial(peer: SocketAddr, attempt_timeout: Duration) -> Attempt {
     let refused = |error: &io::Error| Attempt { sample: unfinished(local_failure(error, peer)), stream: None };
     let socket = match sys::tcp_socket(peer) {
         Ok(socket) => socket,
@@ -137,10 +140,11 @@ async fn established(stream: &TcpStream, local: Option<SocketAddr>) -> Outcome {
         if let Some(outcome) = look(stream, local) {
             return outcome;
         }
-        // Nothing is decided: an ICMP error may wake the socket while the kernel goes on sending SYNs. Clearing the readiness
-        // makes the next wait wait.
+        // Nothing is decided: an ICMP error may wake the socket while the kernel goes on sending SYNs. The readiness is
+        // cleared, but tokio keeps some of it for good; the pause keeps that from being a busy loop.
         let _: io::Result<()> =
             stream.try_io(Interest::WRITABLE | Interest::ERROR, || Err(io::ErrorKind::WouldBlock.into()));
+        sleep(PAUSE_AFTER_WAKE).await;
     }
 }
 
@@ -148,11 +152,15 @@ fn look(stream: &TcpStream, local: Option<SocketAddr>) -> Option<Outcome> {
     if let Some(failure) = sys::next_icmp_error(&stream.as_fd()).and_then(|error| icmp_failure(error, local)) {
         return Some(failure);
     }
-    if sys::tcp_info(stream).is_ok_and(|info| info.established) {
+    let info = sys::tcp_info(stream).ok();
+    if info.is_some_and(|info| info.established) {
         return Some(Outcome::Succeeded);
     }
     match stream.take_error() {
         Ok(Some(error)) => Some(remote_failure(&error)),
+        Ok(None) if info.is_some_and(|info| info.closed) => {
+            Some(Outcome::failed_with(FailureKind::Other, "the connection was over before it could be used"))
+        }
         Ok(None) => None,
         Err(error) => Some(Outcome::failed_with(FailureKind::Other, &error.to_string())),
     }
