@@ -141,9 +141,11 @@ async fn established(stream: &TcpStream, local: Option<SocketAddr>) -> Outcome {
             return outcome;
         }
         // Nothing is decided: an ICMP error may wake the socket while the kernel goes on sending SYNs. The readiness is
-        // cleared, but tokio keeps some of it for good; the pause keeps that from being a busy loop.
-        let _: io::Result<()> =
-            stream.try_io(Interest::WRITABLE | Interest::ERROR, || Err(io::ErrorKind::WouldBlock.into()));
+        // cleared, one interest at a time as tokio wants it. What stays is the mark of a closed stream, and the pause keeps
+        // that from being a busy loop.
+        for interest in [Interest::WRITABLE, Interest::ERROR] {
+            let _: io::Result<()> = stream.try_io(interest, || Err(io::ErrorKind::WouldBlock.into()));
+        }
         sleep(PAUSE_AFTER_WAKE).await;
     }
 }
@@ -157,6 +159,10 @@ fn look(stream: &TcpStream, local: Option<SocketAddr>) -> Option<Outcome> {
         return Some(Outcome::Succeeded);
     }
     match stream.take_error() {
+        // A refusal of the SYN is ECONNREFUSED; this RST came after the handshake, so the port was reached.
+        Ok(Some(error)) if matches!(error.raw_os_error(), Some(libc::ECONNRESET | libc::EPIPE)) => {
+            Some(Outcome::Succeeded)
+        }
         Ok(Some(error)) => Some(remote_failure(&error)),
         Ok(None) if info.is_some_and(|info| info.closed) => {
             Some(Outcome::failed_with(FailureKind::Other, "the connection was over before it could be used"))
@@ -186,7 +192,7 @@ fn icmp_failure(error: IcmpError, local: Option<SocketAddr>) -> Option<Outcome> 
 /// The failure that the network reported, without an ICMP error that tells more.
 fn remote_failure(error: &io::Error) -> Outcome {
     let kind = match error.raw_os_error() {
-        Some(libc::ECONNREFUSED | libc::ECONNRESET) => FailureKind::ConnectionRefused,
+        Some(libc::ECONNREFUSED) => FailureKind::ConnectionRefused,
         Some(libc::ETIMEDOUT) => FailureKind::ConnectTimeout,
         Some(libc::EHOSTUNREACH) => FailureKind::HostUnreachable,
         Some(libc::ENETUNREACH) => FailureKind::NetworkUnreachable,

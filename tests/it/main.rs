@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod docs;
 mod explain;
 mod loopback;
 mod netns;

@@ -4,6 +4,7 @@
 //! other root; a healthy network yields none. Where namespaces cannot be made the tests say that they are skipped;
 //! `COSPROBE_LAB=require` makes a skip a failure.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -249,6 +250,10 @@ fn lab_is_there() -> bool {
     let Some(problem) = problem else { return true };
     let required = std::env::var("COSPROBE_LAB").is_ok_and(|value| value == "require");
     assert!(!required, "COSPROBE_LAB=require, and the network lab cannot be built: {problem}");
-    eprintln!("skipped: the network lab cannot be built here: {problem}");
+    // Not by a macro: the test runner would keep that to itself, and a skip has to be seen.
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("a network test");
+    writeln!(std::io::stderr(), "skipped {name}: the network lab cannot be built here: {problem}")
+        .expect("standard error");
     false
 }

@@ -1,6 +1,6 @@
 //! The order of the house, as tests: which room may name which, and habits that a compiler does not see.
 
-mod rooms;
+pub(crate) mod rooms;
 
 use crate::support::{files, read};
 use rooms::{breaches, code};

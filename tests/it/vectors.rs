@@ -150,3 +150,18 @@ fn the_sign_key_is_shown_only_on_request() {
     assert!(explained.stdout.contains(&vector.expected.sign_key), "{explained:?}");
     assert!(!explained.stdout.contains(&vector.secret_key), "{explained:?}");
 }
+
+#[test]
+fn a_validity_begins_a_minute_ago() {
+    let before = jiff::Timestamp::now().as_second();
+    let ran = Cosprobe::new(["sign", "--expires", "10m", "--format", "json"])
+        .variable("COS_SECRET_ID", "AKIDfakeFAKEfakeFAKE")
+        .variable("COS_SECRET_KEY", "fakeSecretKey")
+        .run();
+    let after = jiff::Timestamp::now().as_second();
+    let json = ran.json();
+    let (start, end) = json["key_time"].as_str().unwrap().split_once(';').unwrap();
+    let (start, end): (i64, i64) = (start.parse().unwrap(), end.parse().unwrap());
+    assert_eq!(end - start, 60 + 600);
+    assert!((before - 60..=after - 60).contains(&start), "{start} is not a minute before {before}");
+}

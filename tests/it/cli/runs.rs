@@ -9,7 +9,7 @@ use cosprobe::evidence::{FailureKind, NotRunReason, Observation, Outcome, Stage}
 use cosprobe::report::{Ended, Report};
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{Cosprobe, RunningLab, interrupt, run};
+use crate::support::{Cosprobe, Ran, RunningLab, interrupt, run};
 
 fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -155,12 +155,13 @@ fn an_interrupted_run_says_so_in_the_table_too() {
     let (open, server) = listener();
     let targets = [format!("http://127.0.0.1:{}", server.port()), silent.to_string()];
     let check = Cosprobe::new(["check", "--timeout=5m", "--deadline=5m"]).arguments(&targets);
+    let mut connection = None;
     let ran = check.run_with(|process| {
         // A connection shows that the run goes on, and the silent port keeps it from ending.
-        let connection = open.accept().unwrap();
+        connection = Some(open.accept().unwrap());
         interrupt(process);
-        drop(connection);
     });
+    drop(connection);
     assert_eq!(ran.code, Some(130), "{ran:?}");
     assert!(ran.stdout.contains("interrupted"), "{ran:?}");
 }
@@ -191,6 +192,38 @@ fn a_port_that_swallows_everything_is_filtered() {
     assert_eq!(report.verdict.code.as_deref(), Some("TCP002"), "{:?}", report.findings);
     let connect = only(&report, Stage::Connect);
     assert_eq!(connect.outcome.failure(), Some(FailureKind::ConnectTimeout));
+}
+
+/// A check of a server that ends every connection as soon as it has taken it.
+fn check_of_a_server_that_hangs_up(linger: Option<Duration>) -> Ran {
+    let (listener, server) = listener();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            Socket::from(connection.unwrap()).set_linger(linger).unwrap();
+        }
+    });
+    // Paced connects, so that the end often comes before cosprobe has looked at the connection.
+    Cosprobe::new(["check", &server.to_string(), "--count=100", "--timeout=1", "--deadline=5", "--format=json"]).run()
+}
+
+fn assert_every_connect_succeeded(ran: &Ran) {
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let report = ran.report();
+    assert_eq!(report.ended_because, Ended::Completed);
+    let samples = &only(&report, Stage::Connect).detail.tcp().unwrap().samples;
+    let failed: Vec<_> = samples.iter().filter(|sample| !sample.outcome.is_success()).collect();
+    assert!(samples.len() == 100 && failed.is_empty(), "{failed:?}");
+}
+
+#[test]
+fn a_server_that_closes_at_once_was_reached() {
+    assert_every_connect_succeeded(&check_of_a_server_that_hangs_up(None));
+}
+
+#[test]
+fn a_server_that_resets_at_once_was_reached() {
+    // No time to linger makes close() send RST.
+    assert_every_connect_succeeded(&check_of_a_server_that_hangs_up(Some(Duration::ZERO)));
 }
 
 #[test]
