@@ -3,6 +3,7 @@
 //! hyper speaks the protocol and bounds the head of the answer; [`Timed`] notes when bytes pass.
 
 mod body;
+mod secrets;
 mod timed;
 
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub(super) async fn round_trip(
         authentication: plan.authentication,
         ..Http::default()
     };
-    let outcome = match open(context, step, plan).await {
+    let mut outcome = match open(context, step, plan).await {
         Ok(mut exchange) => {
             let limit = context.config.limits.attempt_timeout;
             let outcome = send(context, plan, &mut exchange, limit, &mut http).await;
@@ -86,6 +87,9 @@ pub(super) async fn round_trip(
         }
         Err(outcome) => outcome,
     };
+    if let Some(credential) = context.credential.as_ref().filter(|_| plan.authentication == Authentication::Signed) {
+        secrets::scrub(credential, &mut http, &mut outcome);
+    }
     (outcome, Detail::Http(http))
 }
 

@@ -1,0 +1,88 @@
+//! What a server sends back of our secrets does not get into the record.
+//!
+//! COS's `FormatString` holds the token of a temporary key when that was signed; a hostile server can send back anything.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret;
+
+use crate::credential::Credential;
+use crate::evidence::{Http, Outcome};
+use crate::sign;
+
+const MASK: &str = "****";
+/// What stands before the signature in an Authorization header.
+const SIGNATURE: &str = "q-signature=";
+
+/// Replaces secrets in everything that came from the server.
+pub(super) fn scrub(credential: &Credential, http: &mut Http, outcome: &mut Outcome) {
+    let secrets = spellings(credential);
+    let mask = |text: &mut String| {
+        for secret in &secrets {
+            if text.contains(secret.as_str()) {
+                *text = text.replace(secret.as_str(), MASK);
+            }
+        }
+        if let Some(at) = text.find(SIGNATURE) {
+            text.truncate(at + SIGNATURE.len());
+            text.push_str(MASK);
+        }
+    };
+    http.headers.iter_mut().for_each(|header| mask(&mut header.value));
+    if let Some(error) = &mut http.error {
+        mask(&mut error.code);
+        mask(&mut error.message);
+        let others = [&mut error.resource, &mut error.request_id, &mut error.string_to_sign, &mut error.format_string];
+        others.into_iter().flatten().for_each(mask);
+    }
+    if let Outcome::Failed { message: Some(message), .. } = outcome {
+        mask(message);
+    }
+}
+
+/// The secrets as they are, and as the ways of encoding spell them.
+fn spellings(credential: &Credential) -> Vec<String> {
+    let secrets = [Some(credential.secret_key.expose_secret()), credential.token_text()];
+    secrets
+        .into_iter()
+        .flatten()
+        .flat_map(|secret| {
+            let strict = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+            let encoded = sign::encode(secret);
+            [secret.to_owned(), encoded.to_ascii_lowercase(), encoded, strict]
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::evidence::{CosError, FailureKind, Header};
+
+    #[test]
+    fn what_comes_back_of_a_secret_is_masked() {
+        let credential = Credential {
+            secret_id: "AKIDfake".into(),
+            secret_key: SecretString::from("fake/Key".to_owned()),
+            token: Some(SecretString::from("t0k+en==".to_owned())),
+            source: String::new(),
+        };
+        let mut http = Http {
+            headers: vec![Header { name: "x-cos-echo".into(), value: "a t0k+en== q-signature=abc&x".into() }],
+            error: Some(CosError {
+                message: "key fake/Key".into(),
+                format_string: Some("get\n/\n\nhost=x&x-cos-security-token=t0k%2Ben%3D%3D\n".into()),
+                ..CosError::default()
+            }),
+            ..Http::default()
+        };
+        let mut outcome = Outcome::failed_with(FailureKind::Other, "saw t0k+en==");
+        scrub(&credential, &mut http, &mut outcome);
+        assert_eq!(http.headers[0].value, "a **** q-signature=****");
+        let error = http.error.unwrap();
+        assert_eq!(error.message, "key ****");
+        assert_eq!(error.format_string.as_deref(), Some("get\n/\n\nhost=x&x-cos-security-token=****\n"));
+        assert_eq!(outcome, Outcome::failed_with(FailureKind::Other, "saw ****"));
+    }
+}
