@@ -10,6 +10,8 @@ use crate::evidence::{Http, Outcome};
 use crate::sign;
 
 const MASK: &str = "****";
+/// Fewer characters of a secret than these give nothing away.
+const SHORTEST_PART: usize = 4;
 /// What stands before the signature in an Authorization header.
 const SIGNATURE: &str = "q-signature=";
 
@@ -20,6 +22,9 @@ pub(super) fn scrub(credential: &Credential, http: &mut Http, outcome: &mut Outc
         for secret in &secrets {
             if text.contains(secret.as_str()) {
                 *text = text.replace(secret.as_str(), MASK);
+            }
+            if text.contains('…') {
+                *text = text.split('\n').map(|line| without_cut_secret(line, secret)).collect::<Vec<_>>().join("\n");
             }
         }
         if let Some(at) = text.find(SIGNATURE) {
@@ -37,6 +42,14 @@ pub(super) fn scrub(credential: &Credential, http: &mut Http, outcome: &mut Outc
     if let Outcome::Failed { message: Some(message), .. } = outcome {
         mask(message);
     }
+}
+
+/// A line that was cut short may end within a secret.
+fn without_cut_secret(line: &str, secret: &str) -> String {
+    let Some(kept) = line.strip_suffix('…') else { return line.to_owned() };
+    let cuts = (SHORTEST_PART..secret.len()).rev().filter_map(|length| secret.get(..length));
+    let cut = cuts.into_iter().find(|part| kept.ends_with(part));
+    cut.map_or_else(|| line.to_owned(), |part| format!("{}{MASK}…", &kept[..kept.len() - part.len()]))
 }
 
 /// The secrets as they are, and as the ways of encoding spell them.
@@ -84,5 +97,12 @@ mod tests {
         assert_eq!(error.message, "key ****");
         assert_eq!(error.format_string.as_deref(), Some("get\n/\n\nhost=x&x-cos-security-token=****\n"));
         assert_eq!(outcome, Outcome::failed_with(FailureKind::Other, "saw ****"));
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_short_is_masked_too() {
+        assert_eq!(without_cut_secret("token=t0k+e…", "t0k+en=="), "token=****…");
+        assert_eq!(without_cut_secret("token=t0k…", "t0k+en=="), "token=t0k…");
+        assert_eq!(without_cut_secret("token=t0k+e", "t0k+en=="), "token=t0k+e");
     }
 }
