@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use codes::{CODES, CodeRow, find_code};
+pub use host::MACHINE;
 pub use verdict::{Status, Verdict, verdict};
 pub(crate) use view::listed;
 pub use view::{AddressView, PortView, Spread, addresses, milliseconds, route_of};
@@ -163,9 +164,12 @@ pub fn diagnose(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(evidence, policy)).collect();
     fold::fold(&mut findings, evidence);
     findings.sort_by(|a, b| {
-        (a.caused_by.is_some(), b.severity, &a.code, &a.subject, &a.evidence).cmp(&(
+        // What was expected comes after what does not work.
+        let is_expectation = |finding: &Finding| finding.code == "RTE005";
+        (a.caused_by.is_some(), b.severity, is_expectation(a), &a.code, &a.subject, &a.evidence).cmp(&(
             b.caused_by.is_some(),
             a.severity,
+            is_expectation(b),
             &b.code,
             &b.subject,
             &b.evidence,

@@ -81,6 +81,9 @@ pub enum Outcome {
         /// Why not.
         because: NotRunReason,
     },
+    /// A word of a later version of the report.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Outcome {
@@ -140,7 +143,7 @@ pub struct Observation {
 impl Observation {
     /// Whether the step was really taken.
     pub const fn was_run(&self) -> bool {
-        !matches!(self.outcome, Outcome::NotRun { .. })
+        !matches!(self.outcome, Outcome::NotRun { .. } | Outcome::Unknown)
     }
 }
 

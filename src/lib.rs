@@ -63,5 +63,5 @@ pub async fn check(
 /// # Errors
 /// What is wrong with the text.
 pub fn replay(text: &str) -> Result<Report, String> {
-    Ok(Report::read(text)?.judged_again())
+    Report::read(text)
 }

@@ -56,6 +56,7 @@ fn line(observation: &Observation) -> String {
         Outcome::Failed { kind, from: Some(from), .. } => format!("{kind} from {from}"),
         Outcome::Failed { kind, .. } => kind.to_string(),
         Outcome::NotRun { because } => format!("not run: {because}"),
+        Outcome::Unknown => "unknown".to_owned(),
     };
     let what = match &observation.detail {
         Detail::Tcp(tcp) => format!("{} connects", tcp.samples.len()),

@@ -61,7 +61,11 @@ pub fn exit_code(report: &Report, fail_on: Severity) -> u8 {
     let missed_only = failing().all(|finding| finding.code == "RTE005");
     match (report.ended_because, failing().next().is_some()) {
         (Ended::Interrupted, _) => exit::INTERRUPTED,
-        (_, true) if missed_only => exit::EXPECTATION_MISSED,
+        (_, true) if missed_only => match report.verdict.status {
+            Status::Inconclusive => exit::INCONCLUSIVE,
+            Status::Unreachable => exit::FINDINGS,
+            Status::Healthy | Status::Degraded => exit::EXPECTATION_MISSED,
+        },
         (_, true) => exit::FINDINGS,
         (_, false) if report.verdict.status == Status::Inconclusive => exit::INCONCLUSIVE,
         (_, false) => exit::HEALTHY,

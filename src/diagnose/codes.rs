@@ -87,10 +87,12 @@ codes! {
     TLS007 "old-protocol-only" Error "the server speaks only TLS versions that are no longer safe" [];
     TLS008 "not-tls" Error "what answers on the TLS port is not TLS" [];
     HTP001 "not-cos" Error "the answer does not come from COS" [TLS001 TLS002 TLS003];
+    HTP002 "redirected" Warning "COS sends the request elsewhere" [];
     HTP003 "server-error" Error "COS answers with a server error" [];
     HTP004 "throttled" Warning "COS throttles the requests" [];
     HTP005 "response-stalled" Error "the request is sent and no complete answer comes" [];
     HTP006 "response-reset" Error "the connection is broken off during the answer" [];
+    HTP008 "request-refused" Warning "COS refuses the request for a reason without a page of its own" [];
     AUT001 "signature-mismatch" Error "COS computes another signature" [];
     AUT002 "key-unknown" Error "COS does not know the key" [];
     AUT003 "access-denied" Error "the key may not do this" [];
@@ -98,6 +100,12 @@ codes! {
     AUT005 "token-expired" Error "the temporary key has expired" [];
     AUT008 "not-signed" Info "no signed request was sent" [];
     BKT001 "bucket-not-found" Error "there is no such bucket in this region" [];
+    BKT002 "arrears" Error "COS refuses because the account is in arrears or the content is blocked" [];
+    BKT003 "path-style-forbidden" Error "the bucket may not be addressed in path style" [];
+    BKT004 "acceleration-off" Error "global acceleration is not enabled for the bucket" [];
+    BKT005 "website-off" Error "the bucket has no website configuration" [];
+    BKT006 "custom-domain-unbound" Error "the custom domain is not bound to a bucket" [];
+    BKT007 "object-not-found" Warning "the object does not exist" [];
 }
 
 /// The row of a code or of a name; the case of a code does not matter.

@@ -8,7 +8,7 @@ use super::view::{cos_answered, listed, milliseconds};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
-use crate::evidence::{DnsTransport, Evidence, FailureKind, Observation, RecordType, Stage};
+use crate::evidence::{DnsTransport, Evidence, FailureKind, NotRunReason, Observation, Outcome, RecordType, Stage};
 use crate::region;
 use crate::target::Target;
 
@@ -22,6 +22,8 @@ const SILENT: &[FailureKind] = &[
     FailureKind::NetworkUnreachable,
     FailureKind::AdminProhibited,
     FailureKind::LocalReject,
+    FailureKind::NoRoute,
+    FailureKind::FamilyUnsupported,
 ];
 
 /// A server that answers, and not the question.
@@ -31,6 +33,8 @@ const FAILING: &[FailureKind] = &[
     FailureKind::ErrorRcode,
     FailureKind::MalformedAnswer,
     FailureKind::CnameLoop,
+    FailureKind::Other,
+    FailureKind::Unknown,
 ];
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
@@ -42,19 +46,23 @@ struct Lookups<'a> {
     evidence: &'a Evidence,
     target: &'a Target,
     all: Vec<&'a Observation>,
-    /// Whether any server gave an address.
+    /// Whether any server, or the hosts file, gave an address.
     answered: bool,
 }
 
 impl<'a> Lookups<'a> {
     fn new(evidence: &'a Evidence, target: &'a Target) -> Self {
         let all: Vec<_> = evidence.of_endpoint(Stage::Resolve, &target.host).filter(|o| o.was_run()).collect();
-        let answered = all.iter().any(|observation| !addresses(observation).is_empty());
+        let in_hosts_file = evidence
+            .of_endpoint(Stage::Host, &target.host)
+            .any(|o| o.detail.hosts_file().is_some_and(|file| !file.addresses.is_empty()));
+        let answered = in_hosts_file || all.iter().any(|observation| !addresses(observation).is_empty());
         Self { evidence, target, all, answered }
     }
 
     fn findings(&self, policy: &Policy) -> Vec<Finding> {
         let mut findings = Vec::new();
+        findings.extend(self.no_name_server());
         findings.extend(self.name_not_found());
         findings.extend(self.no_address());
         findings.extend(self.silent_server());
@@ -82,9 +90,28 @@ impl<'a> Lookups<'a> {
         Some(finding.citing(cited.iter().map(|observation| observation.id)))
     }
 
+    fn no_name_server(&self) -> Option<Finding> {
+        let missing = Outcome::NotRun { because: NotRunReason::NoNameServer };
+        let observation =
+            self.evidence.of_endpoint(Stage::Resolve, &self.target.host).find(|o| o.outcome == missing)?;
+        let summary = format!("there is no name server to ask for {}", self.target.host);
+        let finding = self.finding(&DNS002, &[observation], summary)?.severity(self.severity());
+        Some(finding.help("you: /etc/resolv.conf names none; inside a Tencent VPC it should be 183.60.83.19 and 183.60.82.98, elsewhere DHCP sets it"))
+    }
+
+    /// Those of some look-ups that count: all of them when there is no address, else those at the machine's own servers, which
+    /// programs on it go by.
+    fn that_count(&self, observations: Vec<&'a Observation>) -> Vec<&'a Observation> {
+        let own = |o: &&Observation| !self.answered || o.detail.dns().is_some_and(|dns| dns.system);
+        let counted: Vec<_> = observations.into_iter().filter(own).collect();
+        // A server that gave an address for one record type does not deny the name.
+        let gave = |server| self.all.iter().any(|o| o.peer == Some(server) && !addresses(o).is_empty());
+        counted.into_iter().filter(|o| !o.peer.is_some_and(gave)).collect()
+    }
+
     fn name_not_found(&self) -> Option<Finding> {
-        let denied = self.failed_by(&[FailureKind::NameNotFound]);
-        if denied.is_empty() || self.answered {
+        let denied = self.that_count(self.failed_by(&[FailureKind::NameNotFound]));
+        if denied.is_empty() {
             return None;
         }
         let host = &self.target.host;
@@ -92,6 +119,7 @@ impl<'a> Lookups<'a> {
         let summary = format!("{host} does not exist, says {}", listed(servers(&denied)));
         let finding = self
             .finding(&DNS001, &denied, summary)?
+            .severity(self.severity())
             .confidence(Confidence::high_if(all_agree))
             .help(self.spelling_help());
         Some(finding.help("you: if the name is right, your resolver may not serve names outside: ask another one with --resolver 119.29.29.29"))
@@ -116,16 +144,22 @@ impl<'a> Lookups<'a> {
     }
 
     fn no_address(&self) -> Option<Finding> {
-        let empty = self.failed_by(&[FailureKind::NoRecords]);
+        let empty = self.that_count(self.failed_by(&[FailureKind::NoRecords]));
         let contradicted = !self.failed_by(&[FailureKind::NameNotFound]).is_empty();
-        if self.answered || contradicted || empty.len() < self.all.len() {
+        // Each server has to say so for every type that it was asked for and answered.
+        let of_empty = |o: &&&Observation| empty.iter().any(|other| other.peer == o.peer);
+        let says_more = self.all.iter().filter(of_empty).any(|o| !empty.iter().any(|other| other.id == o.id));
+        if empty.is_empty() || contradicted || says_more {
             return None;
         }
         let summary = format!("{} exists and has no address, says {}", self.target.host, listed(servers(&empty)));
         let both_asked = [RecordType::A, RecordType::Aaaa]
             .iter()
             .all(|wanted| empty.iter().any(|o| o.detail.dns().is_some_and(|dns| dns.record_type == *wanted)));
-        let finding = self.finding(&DNS009, &empty, summary)?.confidence(Confidence::high_if(both_asked));
+        let finding = self
+            .finding(&DNS009, &empty, summary)?
+            .severity(self.severity())
+            .confidence(Confidence::high_if(both_asked));
         Some(finding.help("bucket's owner: for a custom domain, set its CNAME to the bucket's endpoint").help(
             "you: if the other address family is wanted, leave out -4 or -6; ask another resolver with --resolver",
         ))
@@ -144,13 +178,18 @@ impl<'a> Lookups<'a> {
         );
         let finding = self
             .finding(&DNS002, &silent, summary)?
-            .severity(self.severity())
+            .severity(if self.is_told() { Severity::Warning } else { Severity::Error })
             .confidence(Confidence::high_if(!self.answers_something(&silent)));
         Some(
             finding
                 .help("you: check the name servers in /etc/resolv.conf; inside a Tencent VPC they are 183.60.83.19 and 183.60.82.98")
                 .help("network team: let UDP and TCP port 53 to the name servers pass, and look after the server"),
         )
+    }
+
+    /// Whether anyone gave an address, or told that there is none.
+    fn is_told(&self) -> bool {
+        self.answered || !self.failed_by(&[FailureKind::NameNotFound, FailureKind::NoRecords]).is_empty()
     }
 
     /// A server that answers the other question is not down.
@@ -212,7 +251,10 @@ impl<'a> Lookups<'a> {
         if self.target.host == "localhost" {
             return None;
         }
-        let (cited, ips) = self.with_scope(AddressScope::Sinkhole);
+        let (mut cited, mut ips) = self.with_scope(AddressScope::Sinkhole);
+        let (reserved, of_reserved) = self.with_scope(AddressScope::Reserved);
+        cited.extend(reserved);
+        ips.extend(of_reserved);
         let summary = format!(
             "{} answers {} for {}: that is no address of COS",
             listed(servers(&cited)),

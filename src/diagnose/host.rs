@@ -1,15 +1,18 @@
 //! Findings about this machine: routes, hosts file, clock, local rules and limits.
 
+use std::net::IpAddr;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::codes::{HST001, HST003, HST004, HST005, HST006, HST007};
-use super::view::{cos_answered, failures, listed};
+use super::view::{failures, listed};
 use super::{Confidence, Finding, Severity};
+use crate::addr::{AddressScope, scope_of};
 use crate::config::Policy;
 use crate::evidence::{Evidence, FailureKind, Http, Observation, ObservationId, RecordType, Stage, VerificationResult};
 
 /// The subject of findings that are not about one endpoint.
-pub(super) const MACHINE: &str = "this machine";
+pub const MACHINE: &str = "this machine";
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -24,33 +27,38 @@ pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     findings
 }
 
-/// The kernel has no route: for every look-up, or for every connect of an endpoint.
+/// The kernel has no route: for every look-up, or for every connect of an endpoint. A private address without a route on a
+/// machine that has a way out is RTE002.
 fn no_network(evidence: &Evidence) -> Option<Finding> {
-    let no_route = |observation: &&Observation| observation.outcome.failure() == Some(FailureKind::NoRoute);
-    let all_without_route = |observations: Vec<&Observation>| {
-        let all = !observations.is_empty() && observations.iter().all(no_route);
-        if all { observations.iter().map(|observation| observation.id).collect() } else { Vec::new() }
-    };
-    let mut cited: Vec<ObservationId> =
-        all_without_route(evidence.of_stage(Stage::Resolve).filter(|observation| observation.was_run()).collect());
+    if evidence.of_stage(Stage::Connect).any(|observation| observation.outcome.is_success()) {
+        return None;
+    }
+    let routes = evidence.of_stage(Stage::Host).find_map(|o| Some((o.id, o.detail.routes()?)));
+    let has_default = routes.is_some_and(|(_, routes)| !routes.default_routes.is_empty());
+    let lookups: Vec<_> = evidence.of_stage(Stage::Resolve).filter(|o| o.was_run()).collect();
+    let mut cited = all_without_route(&lookups);
     for target in &evidence.targets {
-        let connects: Vec<_> =
-            evidence.of_endpoint(Stage::Connect, &target.host).filter(|observation| observation.was_run()).collect();
+        let connects: Vec<_> = evidence.of_endpoint(Stage::Connect, &target.host).filter(|o| o.was_run()).collect();
+        let is_private = |o: &&Observation| o.peer.is_some_and(|peer| scope_of(peer.ip()) == AddressScope::Private);
         let any_v4 = connects.iter().any(|observation| observation.peer.is_some_and(|peer| peer.is_ipv4()));
-        if any_v4 {
-            cited.extend(all_without_route(connects));
+        if any_v4 && !(has_default && connects.iter().all(is_private)) {
+            cited.extend(all_without_route(&connects));
         }
     }
     let first = *cited.first()?;
-    let routes = evidence.of_stage(Stage::Host).find_map(|o| Some((o.id, o.detail.routes()?)));
-    let no_default = routes.is_some_and(|(_, routes)| routes.default_routes.is_empty());
     let peers = listed(cited.iter().filter_map(|&id| Some(evidence.get(id)?.peer?.ip())));
-    let why = if no_default { "there is no default route" } else { "the routing table has no way there" };
+    let why = if has_default { "the routing table has no way there" } else { "there is no default route" };
     let finding = Finding::new(&HST001, MACHINE, first, format!("no route to {peers}: {why}"))
         .citing(cited)
         .citing(routes.map(|(id, _)| id))
         .help("you: look at `ip route` and `ip link`; bring the interface up, or restore its default route (DHCP, or `ip route add default via GATEWAY`)");
     Some(finding)
+}
+
+/// The observations, if every one failed for want of a route.
+fn all_without_route(observations: &[&Observation]) -> Vec<ObservationId> {
+    let all = observations.iter().all(|o| o.outcome.failure() == Some(FailureKind::NoRoute));
+    if all { observations.iter().map(|observation| observation.id).collect() } else { Vec::new() }
 }
 
 fn no_ipv6(evidence: &Evidence, host: &str) -> Option<Finding> {
@@ -81,12 +89,21 @@ fn hosts_file_override(evidence: &Evidence, host: &str) -> Option<Finding> {
         .filter_map(|observation| Some((observation.id, observation.detail.hosts_file()?)))
         .find(|(_, file)| !file.addresses.is_empty() && host != "localhost")?;
     let path = if file.path.is_empty() { "the hosts file" } else { &file.path };
-    let severity = if cos_answered(evidence, host) { Severity::Warning } else { Severity::Error };
+    let reached = answered_at(evidence, host, &file.addresses);
+    let severity = if reached { Severity::Warning } else { Severity::Error };
     let summary = format!("{path} sends {host} to {}, whatever DNS says", listed(&file.addresses));
     let finding = Finding::new(&HST003, host, id, summary)
         .severity(severity)
         .help(format!("you: remove the line for {host} from {path}, or correct it; then look the name up again"));
     Some(finding)
+}
+
+/// Whether COS answered at one of some addresses. Programs on this machine use those of the hosts file and no others.
+fn answered_at(evidence: &Evidence, host: &str, ips: &[IpAddr]) -> bool {
+    evidence.of_endpoint(Stage::HttpRoundTrip, host).any(|observation| {
+        let there = observation.peer.is_some_and(|peer| ips.contains(&peer.ip()));
+        there && observation.detail.http().is_some_and(|http| http.request_id().is_some())
+    })
 }
 
 fn local_firewall(evidence: &Evidence, host: &str) -> Option<Finding> {
@@ -148,21 +165,44 @@ fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {
     if seconds < u64::from(policy.clock_warning_seconds) {
         return None;
     }
-    let is_error = seconds >= u64::from(policy.clock_error_seconds);
+    // A clock is off for every answer; where one server differs, it is that server's.
+    let agrees = |(_, (other, _)): &&(ObservationId, (SignedDuration, SignedDuration))| {
+        other.as_secs().abs_diff(offset.as_secs()) < u64::from(policy.clock_warning_seconds) / 2
+    };
+    let all_agree = measured.iter().filter(agrees).count() == measured.len();
+    let refused = signature_was_untimely(evidence);
+    let is_error = seconds >= u64::from(policy.clock_error_seconds) || refused;
     let direction = if offset.is_negative() { "behind" } else { "ahead of" };
+    let consequence = if refused {
+        "and COS refuses the signature for it".to_owned()
+    } else {
+        format!("COS refuses signatures from {} on", minutes(u64::from(policy.clock_error_seconds)))
+    };
     let summary = format!(
-        "this machine's clock is {} {direction} COS's (± {} s); COS refuses signatures from {} on",
+        "this machine's clock is {} {direction} COS's (± {} s); {consequence}",
         minutes(seconds),
         bound.as_secs().max(1),
-        minutes(u64::from(policy.clock_error_seconds)),
     );
+    let confidence = if all_agree { Confidence::high_if(measured.len() > 1) } else { Confidence::Low };
     let finding = Finding::new(&HST004, MACHINE, first, summary)
-        .severity(if is_error { Severity::Error } else { Severity::Warning })
-        .confidence(Confidence::high_if(measured.len() > 1))
+        .severity(if is_error && all_agree { Severity::Error } else { Severity::Warning })
+        .confidence(confidence)
         .citing(measured.iter().map(|(id, _)| *id))
         .citing(certificates_valid_by_server_clock(evidence, offset))
         .help("you: set the clock by NTP: `timedatectl status`, `chronyc tracking`; inside Tencent Cloud the servers are time1.tencentyun.com to time5.tencentyun.com");
-    Some(finding)
+    Some(if all_agree {
+        finding
+    } else {
+        finding.help("Tencent support: the answers do not agree about the time; one server's clock, or a device that answers in its place, may be off")
+    })
+}
+
+/// Whether COS refused a signature for its time.
+fn signature_was_untimely(evidence: &Evidence) -> bool {
+    let errors = evidence.of_stage(Stage::HttpRoundTrip).filter_map(|o| o.detail.http()?.error.as_ref());
+    errors
+        .into_iter()
+        .any(|error| error.code == "RequestTimeTooSkewed" || error.message.contains("Request has expired"))
 }
 
 /// Handshakes whose certificate is out of its time by this machine's clock, and valid by the server's.

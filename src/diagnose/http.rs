@@ -2,7 +2,7 @@
 
 use super::codes::{HTP001, HTP003, HTP004, HTP005, HTP006};
 use super::view::{failures, listed};
-use super::{Confidence, Finding};
+use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{Evidence, FailureKind, Http, Observation, Stage, VerificationResult};
 use crate::target::{EndpointRole, Target};
@@ -11,7 +11,7 @@ pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
     for target in &evidence.targets {
         findings.extend(not_cos(evidence, target));
-        findings.extend(server_error(evidence, &target.host));
+        findings.extend(server_errors(evidence, &target.host));
         findings.extend(stalled(evidence, &target.host));
         findings.extend(broken_off(evidence, &target.host));
     }
@@ -33,10 +33,13 @@ fn not_cos(evidence: &Evidence, target: &Target) -> Option<Finding> {
     let foreign: Vec<_> = answers(evidence, host).filter(|(_, http, _)| !http.is_from_cos()).collect();
     let &(first, http, status) = foreign.first()?;
     // Whoever answers in COS's place brings a certificate of its own.
+    let addresses: Vec<_> = foreign.iter().filter_map(|(o, _, _)| Some(o.peer?.ip())).collect();
     let impostors = evidence.of_endpoint(Stage::TlsHandshake, host).filter(|observation| {
-        observation.detail.tls().is_some_and(|tls| {
-            !matches!(tls.verification.result, VerificationResult::Trusted | VerificationResult::NotChecked)
-        })
+        let there = observation.peer.is_some_and(|peer| addresses.contains(&peer.ip()));
+        there
+            && observation.detail.tls().is_some_and(|tls| {
+                !matches!(tls.verification.result, VerificationResult::Trusted | VerificationResult::NotChecked)
+            })
     });
     let server = http.header("server").map_or_else(String::new, |server| format!(", Server: {server}"));
     let location = http.header("location").map_or_else(String::new, |to| format!(", sent on to {to}"));
@@ -46,6 +49,7 @@ fn not_cos(evidence: &Evidence, target: &Target) -> Option<Finding> {
     let finding = Finding::new(&HTP001, host, first.id, summary)
         .citing(foreign.iter().map(|(o, _, _)| o.id))
         .citing(impostors.map(|o| o.id))
+        .severity(if may_be_fronted { Severity::Warning } else { Severity::Error })
         .confidence(Confidence::high_if(!may_be_fronted));
     Some(if may_be_fronted {
         finding.help(
@@ -62,19 +66,39 @@ fn not_cos(evidence: &Evidence, target: &Target) -> Option<Finding> {
     })
 }
 
-fn server_error(evidence: &Evidence, host: &str) -> Option<Finding> {
+/// One finding for answers 503 that say `SlowDown`, one for every other 5xx.
+fn server_errors(evidence: &Evidence, host: &str) -> Vec<Finding> {
     let failing: Vec<_> =
         answers(evidence, host).filter(|(_, http, status)| http.is_from_cos() && *status >= 500).collect();
-    let &(first, http, status) = failing.first()?;
-    let code = failing.iter().find_map(|(_, http, _)| http.error.as_ref()).map(|error| error.code.as_str());
-    let throttled = code == Some("SlowDown");
-    let row = if throttled { &HTP004 } else { &HTP003 };
+    let slow_down = |http: &Http| http.error.as_ref().is_some_and(|error| error.code == "SlowDown");
+    let is_throttled = failing.iter().any(|(_, http, _)| slow_down(http));
+    // A HEAD has no reason of its own: a 503 beside one that says SlowDown is taken to be the same.
+    let throttled = |(_, http, status): &(&Observation, &Http, u16)| {
+        is_throttled && *status == 503 && http.error.as_ref().is_none_or(|error| error.code == "SlowDown")
+    };
+    let (slow, broken): (Vec<_>, Vec<_>) = failing.into_iter().partition(throttled);
+    let total = answers(evidence, host).count();
+    [server_error(&HTP004, host, &slow, total), server_error(&HTP003, host, &broken, total)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn server_error(
+    row: &'static CodeRow,
+    host: &str,
+    group: &[(&Observation, &Http, u16)],
+    total: usize,
+) -> Option<Finding> {
+    let &(first, http, status) = group.first()?;
+    let code = group.iter().find_map(|(_, http, _)| http.error.as_ref()).map(|error| error.code.as_str());
     let reason = code.map_or_else(String::new, |code| format!(" {code}"));
     let id = http.request_id().map_or_else(String::new, |id| format!(", request id {id}"));
-    let finding = Finding::new(row, host, first.id, format!("{host} answers {status}{reason}{id}"))
-        .citing(failing.iter().map(|(o, _, _)| o.id))
-        .confidence(Confidence::high_if(failing.len() == answers(evidence, host).count()));
-    Some(if throttled {
+    let peers = listed(group.iter().filter_map(|(o, _, _)| o.peer));
+    let finding = Finding::new(row, host, first.id, format!("{host} ({peers}) answers {status}{reason}{id}"))
+        .citing(group.iter().map(|(o, _, _)| o.id))
+        .confidence(Confidence::high_if(group.len() == total));
+    Some(if row.code == HTP004.code {
         finding.help("you: send fewer requests per second, or spread them; the limits stand in COS's documentation, Specifications and Limits")
     } else {
         finding
@@ -99,13 +123,12 @@ fn stalled(evidence: &Evidence, host: &str) -> Option<Finding> {
 }
 
 fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
-    let kinds = [
-        FailureKind::ResponseReset,
-        FailureKind::ResponseClosed,
-        FailureKind::MalformedResponse,
-        FailureKind::ResponseTooLarge,
-    ];
-    let broken: Vec<_> = failures(evidence, Stage::HttpRoundTrip, host, &kinds).collect();
+    // Every other way of failing than silence; a defect of ours is none.
+    let is_broken = |kind| !matches!(kind, FailureKind::ResponseTimeout | FailureKind::Internal);
+    let broken: Vec<_> = evidence
+        .of_endpoint(Stage::HttpRoundTrip, host)
+        .filter(|observation| observation.outcome.failure().is_some_and(is_broken))
+        .collect();
     let first = broken.first()?;
     let peers = listed(broken.iter().filter_map(|o| o.peer));
     let words: std::collections::BTreeSet<_> =

@@ -90,7 +90,11 @@ fn private_unreachable(evidence: &Evidence, target: &Target, views: &[&AddressVi
 
 fn mixed(evidence: &Evidence, target: &Target, views: &[&AddressView]) -> Option<Finding> {
     let (private, public) = (ips_of(views, AddressScope::Private), ips_of(views, AddressScope::Public));
-    if private.is_empty() || public.is_empty() {
+    let in_hosts_file = evidence
+        .of_endpoint(Stage::Host, &target.host)
+        .any(|o| o.detail.hosts_file().is_some_and(|file| !file.addresses.is_empty()));
+    // With a hosts entry programs ask no server: HST003.
+    if private.is_empty() || public.is_empty() || in_hosts_file {
         return None;
     }
     let all = [private.clone(), public.clone()].concat();
@@ -109,15 +113,15 @@ fn mixed(evidence: &Evidence, target: &Target, views: &[&AddressView]) -> Option
 }
 
 fn expectation(evidence: &Evidence, target: &Target, views: &[&AddressView], policy: &Policy) -> Option<Finding> {
-    let expected = policy.expect?;
+    let expected = policy.expect.filter(|route| *route != Route::Unknown)?;
     let found = route_of(evidence, &target.host);
-    if found == expected || found == Route::Unknown {
+    if found == expected {
         return None;
     }
     let ips: Vec<IpAddr> = views.iter().map(|view| view.ip).collect();
     let cited = givers(evidence, &target.host, &ips);
     let summary = format!(
-        "{} is reached over the {} route ({}), expected is {}",
+        "{} resolves to the {} route ({}), expected is {}",
         target.host,
         found.as_str(),
         listed(&ips),
@@ -125,7 +129,7 @@ fn expectation(evidence: &Evidence, target: &Target, views: &[&AddressView], pol
     );
     let finding = Finding::new(&RTE005, &target.host, *cited.first()?, summary)
         .citing(cited)
-        .confidence(Confidence::high_if(!any_doubt(&ips)));
+        .confidence(Confidence::high_if(!any_doubt(&ips) && found != Route::Unknown));
     Some(match expected {
         Route::Private => finding.help("you: use the bucket's default or cos-internal endpoint from a VM of the same region with Tencent's resolvers 183.60.83.19 and 183.60.82.98"),
         _ => finding.help("you: ask a public resolver, or use a public endpoint such as the acceleration domain"),

@@ -59,7 +59,12 @@ impl<'a> Connects<'a> {
     fn findings(&self) -> Vec<Finding> {
         let mut by_set: BTreeMap<Set, Vec<&'a Observation>> = BTreeMap::new();
         for (ip, port, observation) in &self.all {
-            if observation.outcome.failure().is_some_and(|kind| !kind.is_local()) {
+            // Without a route to any address of the family it is this machine's, and rules of their own tell.
+            let counts = |kind: FailureKind| match kind {
+                FailureKind::NoRoute => self.works(|other, _| other.is_ipv4() == ip.is_ipv4()),
+                kind => !kind.is_local(),
+            };
+            if observation.outcome.failure().is_some_and(counts) {
                 by_set.entry(self.set_of(*ip, *port)).or_default().push(observation);
             }
         }
@@ -168,7 +173,9 @@ const fn base_row(kind: FailureKind) -> Option<&'static CodeRow> {
         FailureKind::HostUnreachable
         | FailureKind::NetworkUnreachable
         | FailureKind::ProtocolUnreachable
-        | FailureKind::TtlExceeded => Some(&TCP003),
+        | FailureKind::TtlExceeded
+        | FailureKind::Other
+        | FailureKind::Unknown => Some(&TCP003),
         FailureKind::AdminProhibited => Some(&TCP004),
         _ => None,
     }
@@ -215,7 +222,7 @@ fn reporter(observation: &Observation) -> Option<IpAddr> {
     }
 }
 
-/// Connects whose SYN was lost, among those to ports that do work.
+/// Connects that failed or whose SYN was lost, among those to ports that do work.
 fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding> {
     let (mut sent, mut lost) = (0_usize, 0_usize);
     let mut cited: Vec<ObservationId> = Vec::new();
@@ -225,8 +232,7 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
         let lost_here = ended
             .clone()
             .filter(|sample| {
-                sample.syn_retransmits.is_some_and(|count| count > 0)
-                    || sample.outcome.failure() == Some(FailureKind::ConnectTimeout)
+                sample.syn_retransmits.is_some_and(|count| count > 0) || sample.outcome.failure().is_some()
             })
             .count();
         sent += ended.count();
@@ -239,7 +245,7 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
     if lost * 100 <= sent * policy.syn_loss_percent as usize {
         return None;
     }
-    let summary = format!("{lost} of {sent} connects to {host} needed more than one SYN: packets are lost on the way");
+    let summary = format!("{lost} of {sent} connects to {host} failed or needed more than one SYN, the others did not");
     let finding = Finding::new(&TCP005, host, first, summary)
         .citing(cited)
         .confidence(if sent >= 20 {

@@ -5,6 +5,7 @@ use super::view::{failures, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{Certificate, Evidence, FailureKind, Observation, Stage, Tls, VerificationResult};
+use crate::target::EndpointRole;
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -21,7 +22,7 @@ fn certificate_findings(evidence: &Evidence, host: &str, policy: &Policy) -> Vec
     let rows: [(&'static CodeRow, &[VerificationResult]); 3] = [
         (&TLS001, &[VerificationResult::Expired, VerificationResult::NotYetValid]),
         (&TLS002, &[VerificationResult::WrongName]),
-        (&TLS003, &[VerificationResult::UntrustedIssuer, VerificationResult::Invalid]),
+        (&TLS003, &[VerificationResult::UntrustedIssuer, VerificationResult::Invalid, VerificationResult::Unknown]),
     ];
     rows.into_iter()
         .filter_map(|(row, results)| {
@@ -32,13 +33,19 @@ fn certificate_findings(evidence: &Evidence, host: &str, policy: &Policy) -> Vec
                 .collect();
             let &(first, tls) = cited.first()?;
             let peers = listed(cited.iter().filter_map(|(o, _)| o.peer));
-            let finding = Finding::new(row, host, first.id, certificate_summary(row, host, &peers, tls))
+            let finding = Finding::new(row, host, first.id, certificate_summary(row, host, &peers, first, tls))
                 .citing(cited.iter().map(|(o, _)| o.id))
-                .severity(if policy.insecure { Severity::Info } else { row.severity })
+                .severity(certificate_severity(row, evidence, host, policy))
                 .confidence(Confidence::high_if(alternatives_excluded(row, evidence, host, tls)));
             Some(certificate_help(row, finding, tls))
         })
         .collect()
+}
+
+/// Nobody can have a certificate for the bare address of a shared service.
+fn certificate_severity(row: &CodeRow, evidence: &Evidence, host: &str, policy: &Policy) -> Severity {
+    let is_address = evidence.target(host).is_some_and(|target| target.role == EndpointRole::Address);
+    if policy.insecure || (is_address && row.code == "TLS002") { Severity::Info } else { row.severity }
 }
 
 /// Whether the evidence leaves no other reading of a certificate problem.
@@ -54,7 +61,7 @@ fn alternatives_excluded(row: &CodeRow, evidence: &Evidence, host: &str, tls: &T
     }
 }
 
-fn certificate_summary(row: &CodeRow, host: &str, peers: &str, tls: &Tls) -> String {
+fn certificate_summary(row: &CodeRow, host: &str, peers: &str, observation: &Observation, tls: &Tls) -> String {
     let leaf = tls.chain.first().cloned().unwrap_or_default();
     let at = format!("the certificate of {host} ({peers})");
     let word = |text: &str| if text.is_empty() { "unknown".to_owned() } else { format!("'{text}'") };
@@ -62,7 +69,12 @@ fn certificate_summary(row: &CodeRow, host: &str, peers: &str, tls: &Tls) -> Str
         ("TLS001", VerificationResult::NotYetValid) => {
             format!("{at} is not valid before {}", time(leaf.not_before))
         }
-        ("TLS001", _) => format!("{at} expired on {}", time(leaf.not_after)),
+        ("TLS001", _) => {
+            // The one of the chain that is over, which need not be the leaf.
+            let over = |c: &&Certificate| c.not_after.is_some() && c.not_after < observation.started_at;
+            let expired = tls.chain.iter().find(over).and_then(|certificate| certificate.not_after);
+            format!("{at} expired on {}", time(expired.or(leaf.not_after)))
+        }
         ("TLS002", _) => format!("{at} is for other names: {}", names(&leaf)),
         _ => {
             let library = tls.verification.message.as_deref().unwrap_or("no trusted root stands behind it");
@@ -101,7 +113,8 @@ fn expires_soon(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Find
         .of_endpoint(Stage::TlsHandshake, host)
         .filter_map(|observation| {
             let tls = observation.detail.tls()?;
-            let earliest = tls.chain.iter().filter_map(|certificate| certificate.not_after).min()?;
+            // Others of the chain may be spares that no client needs.
+            let earliest = tls.chain.first()?.not_after?;
             let left = earliest.duration_since(observation.started_at?).as_hours();
             (tls.verification.result == VerificationResult::Trusted && left < i64::from(policy.certificate_days) * 24)
                 .then_some((left, observation))
@@ -127,6 +140,8 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
                 FailureKind::HandshakeClosed,
                 FailureKind::HandshakeAlert,
                 FailureKind::HandshakeFailed,
+                FailureKind::Other,
+                FailureKind::Unknown,
             ],
             "the TLS handshake is broken off",
             &[

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::view::{addresses, combine, cos_answered, counted, milliseconds, route_of};
+use super::view::{addresses, combine, cos_answered, counted, listed, milliseconds, route_of};
 use super::{Finding, Severity, host::MACHINE};
 use crate::config::Route;
-use crate::evidence::{Evidence, FailureKind, Stage};
+use crate::evidence::{Evidence, FailureKind, NotRunReason, Observation, Outcome, Stage};
+use crate::target::{Protocol, Target};
 
 /// How an endpoint, or all of them together, came off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -14,10 +15,11 @@ use crate::evidence::{Evidence, FailureKind, Stage};
 pub enum Status {
     /// No root finding of severity warning or error.
     Healthy,
-    /// Such a root, yet COS itself answered on at least one address and port.
-    Degraded,
     /// cosprobe could not measure.
     Inconclusive,
+    /// Such a root, yet COS itself answered on at least one address and port. Where no HTTP is asked for, or somebody else
+    /// stands at the name by right, an open connection or any answer counts.
+    Degraded,
     /// Such a root, and no answer from COS.
     Unreachable,
 }
@@ -49,7 +51,7 @@ pub struct Verdict {
 
 /// Judges a run by its findings.
 pub fn verdict(evidence: &Evidence, findings: &[Finding]) -> Verdict {
-    let status = evidence.targets.iter().map(|target| status_of(evidence, findings, &target.host)).max();
+    let status = evidence.targets.iter().map(|target| status_of(evidence, findings, target)).max();
     let status = status.unwrap_or(Status::Inconclusive);
     let route = combine(evidence.targets.iter().map(|target| route_of(evidence, &target.host)));
     let root = findings.iter().find(|finding| finding.is_root() && finding.severity >= Severity::Warning);
@@ -61,31 +63,52 @@ pub fn verdict(evidence: &Evidence, findings: &[Finding]) -> Verdict {
     }
 }
 
-fn status_of(evidence: &Evidence, findings: &[Finding], host: &str) -> Status {
-    let has_root = findings.iter().any(|finding| {
-        finding.is_root()
-            && finding.severity >= Severity::Warning
-            && (finding.subject == host || finding.subject == MACHINE)
-    });
-    match (is_measured(evidence, host), has_root, cos_answered(evidence, host)) {
-        (_, true, true) => Status::Degraded,
-        (_, true, false) => Status::Unreachable,
-        (true, false, _) => Status::Healthy,
-        (false, false, _) => Status::Inconclusive,
+/// Error findings that say what was expected, and not that something does not work.
+const EXPECTATIONS: &[&str] = &["RTE005"];
+
+fn status_of(evidence: &Evidence, findings: &[Finding], target: &Target) -> Status {
+    let host = target.host.as_str();
+    let roots = || {
+        findings.iter().filter(|finding| {
+            let concerns = finding.subject == host || finding.subject == MACHINE;
+            finding.is_root() && finding.severity >= Severity::Warning && concerns
+        })
+    };
+    let is_down =
+        || roots().any(|root| root.severity == Severity::Error && !EXPECTATIONS.contains(&root.code.as_str()));
+    let connected = || evidence.of_endpoint(Stage::Connect, host).any(|observation| observation.outcome.is_success());
+    let cut_off = is_cut_off(evidence, host);
+    match (roots().next().is_some(), is_answered(evidence, target)) {
+        (true, true) => Status::Degraded,
+        (true, false) if cut_off && !is_down() => Status::Inconclusive,
+        (true, false) => Status::Unreachable,
+        (false, _) if !cut_off && connected() => Status::Healthy,
+        (false, _) => Status::Inconclusive,
     }
 }
 
-/// Whether the record says anything: something was reached, no probe broke down, and time did not run out.
-fn is_measured(evidence: &Evidence, host: &str) -> bool {
-    use crate::evidence::{NotRunReason, Outcome};
-    let of_host =
-        || evidence.observations.iter().filter(|o| o.endpoint.as_deref().is_none_or(|endpoint| endpoint == host));
-    let broken = of_host().any(|observation| match observation.outcome {
+/// Whether the endpoint gave the answer that can be had of it.
+fn is_answered(evidence: &Evidence, target: &Target) -> bool {
+    let host = target.host.as_str();
+    let speaks_http = target.services.iter().any(|service| service.protocol != Protocol::Tcp);
+    if !speaks_http {
+        return evidence.of_endpoint(Stage::Connect, host).any(|observation| observation.outcome.is_success());
+    }
+    let any_answer = || {
+        let mut exchanges = evidence.of_endpoint(Stage::HttpRoundTrip, host).filter_map(|o| o.detail.http());
+        exchanges.any(|http| http.status.is_some())
+    };
+    cos_answered(evidence, host) || (!target.role.is_cos_host() && any_answer())
+}
+
+/// Whether time ran out, the user broke off, or a probe broke down.
+fn is_cut_off(evidence: &Evidence, host: &str) -> bool {
+    let concerns = |observation: &&Observation| observation.endpoint.as_deref().is_none_or(|endpoint| endpoint == host);
+    evidence.observations.iter().filter(concerns).any(|observation| match observation.outcome {
         Outcome::NotRun { because } => matches!(because, NotRunReason::Deadline | NotRunReason::Interrupted),
         Outcome::Failed { kind, .. } => kind == FailureKind::Internal,
-        Outcome::Succeeded => false,
-    });
-    !broken && evidence.of_endpoint(Stage::Connect, host).any(|observation| observation.outcome.is_success())
+        Outcome::Succeeded | Outcome::Unknown => false,
+    })
 }
 
 fn summary(evidence: &Evidence, status: Status, route: Route, root: Option<&Finding>, findings: &[Finding]) -> String {
@@ -97,7 +120,7 @@ fn summary(evidence: &Evidence, status: Status, route: Route, root: Option<&Find
     };
     match (status, root) {
         (Status::Healthy, _) => format!("{}{over}{}", who_answers(evidence), best_rtt(evidence)),
-        (Status::Inconclusive, None) => "the run ended before anything could be concluded".to_owned(),
+        (Status::Inconclusive, None) => unmeasured(evidence, findings),
         (_, Some(root)) => {
             let roots = findings.iter().filter(|f| f.is_root() && f.severity >= Severity::Warning).count();
             let more = match roots {
@@ -108,6 +131,16 @@ fn summary(evidence: &Evidence, status: Status, route: Route, root: Option<&Find
         }
         (_, None) => "nothing was found".to_owned(),
     }
+}
+
+/// What could not be measured, and why as far as is known.
+fn unmeasured(evidence: &Evidence, findings: &[Finding]) -> String {
+    let open = |target: &&Target| status_of(evidence, findings, target) == Status::Inconclusive;
+    let open: Vec<&Target> = evidence.targets.iter().filter(open).collect();
+    let cut_off = open.iter().any(|target| is_cut_off(evidence, &target.host));
+    let why = if cut_off { "the run ended before" } else { "nothing was reached, and" };
+    let what = if cut_off { "it was measured" } else { "no cause was found" };
+    format!("{}: {why} {what}", listed(open.iter().map(|target| target.host.as_str())))
 }
 
 fn who_answers(evidence: &Evidence) -> String {

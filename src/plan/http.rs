@@ -164,9 +164,9 @@ pub(super) fn follow_up_steps(evidence: &Evidence) -> Vec<Step> {
         }
     }
     let mut steps = Vec::new();
-    for refused in evidence.of_stage(Stage::HttpRoundTrip).filter(|observation| wants_body(observation)) {
+    for refused in evidence.of_stage(Stage::HttpRoundTrip) {
         let Some(key) = key_of(refused) else { continue };
-        let Some(target) = evidence.target(&key.0) else { continue };
+        let Some(target) = evidence.target(&key.0).filter(|target| wants_body(refused, target)) else { continue };
         let Some(service) = service_of(target, refused) else { continue };
         if followed.insert(key) {
             let authentication = authentication_of(refused).unwrap_or_default();
@@ -181,11 +181,14 @@ fn key_of(observation: &Observation) -> Option<(String, bool)> {
     Some((observation.endpoint.clone()?, authentication_of(observation)? == Authentication::Signed))
 }
 
-/// An anonymous 403 is what a private bucket answers; everything else from 400 up has a reason worth reading.
-fn wants_body(observation: &Observation) -> bool {
+/// An anonymous 403 is what a private bucket answers, but in path style it may be the form that is refused. Everything else
+/// from 400 up has a reason worth reading.
+fn wants_body(observation: &Observation, target: &Target) -> bool {
     observation.detail.http().is_some_and(|http| {
         let refused = http.status.is_some_and(|status| status >= 400);
-        let expected = http.authentication == Authentication::Anonymous && http.status == Some(403);
+        let expected = http.authentication == Authentication::Anonymous
+            && http.status == Some(403)
+            && target.role != EndpointRole::Path;
         http.method == "HEAD" && refused && !expected && http.is_from_cos()
     })
 }

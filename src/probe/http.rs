@@ -221,14 +221,20 @@ fn headers(all: &HeaderMap) -> Vec<Header> {
         "retry-after",
     ];
     let wanted = |name: &str| {
-        WANTED.contains(&name) || name.starts_with("x-cos-") || name.starts_with("x-ci-") || name.starts_with("x-cache")
+        // What the owner of an object attached to it is nobody's business here.
+        let is_users = name.starts_with("x-cos-meta-");
+        let of_cos = name.starts_with("x-cos-") || name.starts_with("x-ci-") || name.starts_with("x-cache");
+        WANTED.contains(&name) || (of_cos && !is_users)
     };
     all.iter()
         .filter(|(name, _)| wanted(name.as_str()))
         .take(MAX_HEADERS)
         .map(|(name, value)| Header {
             name: clean(name.as_str(), 100),
-            value: clean(&String::from_utf8_lossy(value.as_bytes()), MAX_VALUE),
+            value: {
+                let text = String::from_utf8_lossy(value.as_bytes());
+                clean(if name == "location" { secrets::bare_url(&text) } else { text }.as_ref(), MAX_VALUE)
+            },
         })
         .collect()
 }

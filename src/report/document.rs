@@ -137,7 +137,7 @@ impl Report {
         }
     }
 
-    /// Reads a saved report.
+    /// Reads a saved report and judges its evidence again, with the saved policy.
     ///
     /// # Errors
     /// What is wrong with the text, and where; also a major version that this program does not know.
@@ -147,15 +147,40 @@ impl Report {
             format_version: String,
         }
         let head: Head = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if head.format_version.split('.').next() != FORMAT_VERSION.split('.').next() {
-            return Err(format!("format version {} is not known to this version of cosprobe", head.format_version));
+        let major = |version: &str| {
+            version.split_once('.').and_then(|(major, minor)| {
+                let number = |text: &str| text.parse::<u32>().ok();
+                number(minor).and(number(major))
+            })
+        };
+        if major(&head.format_version).is_none() || major(&head.format_version) != major(FORMAT_VERSION) {
+            let version = crate::evidence::clean(&head.format_version, 40);
+            return Err(format!("format version {version} is not known to this version of cosprobe"));
         }
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        let saved: Saved = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        Ok(saved.judged())
     }
+}
 
+/// What is read of a saved report. Everything derived is derived anew, so that words of a later version do no harm there.
+#[derive(Debug, Deserialize)]
+struct Saved {
+    tool: Tool,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    #[serde(default)]
+    ended_because: Ended,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    policy: Policy,
+    targets: Vec<Target>,
+    evidence: Vec<Observation>,
+}
+
+impl Saved {
     /// Judges the saved evidence again, with the saved policy.
-    #[must_use]
-    pub fn judged_again(self) -> Self {
+    fn judged(self) -> Report {
         let evidence = Evidence { targets: self.targets, observations: self.evidence };
         let run = Run {
             started_at: self.started_at,
@@ -163,6 +188,6 @@ impl Report {
             ended_because: self.ended_because,
             labels: self.labels,
         };
-        Self { tool: self.tool, ..Self::new(evidence, self.policy, run) }
+        Report { tool: self.tool, ..Report::new(evidence, self.policy, run) }
     }
 }

@@ -5,7 +5,7 @@ mod addresses;
 use anstyle::{AnsiColor, Style as Paint};
 
 use super::{Ended, Report, Style};
-use crate::diagnose::{AddressView, Finding, Severity, Status, milliseconds};
+use crate::diagnose::{AddressView, Finding, MACHINE, Severity, Status, milliseconds};
 use crate::evidence::{Authentication, Detail, Evidence, NotRunReason, Observation, Outcome, Stage};
 use crate::target::Target;
 
@@ -21,7 +21,11 @@ pub(super) fn render(report: &Report, style: Style) -> String {
     }
     findings(&mut page, report);
     if report.ended_because != Ended::Completed {
-        let why = if report.ended_because == Ended::Interrupted { "interrupted" } else { "out of time (--deadline)" };
+        let why = match report.ended_because {
+            Ended::Interrupted => "interrupted",
+            Ended::Deadline => "out of time (--deadline)",
+            Ended::Completed | Ended::Unknown => "not completed",
+        };
         page.line("", &format!("the run was {why}: what is not shown was not measured"));
         page.blank();
     }
@@ -140,6 +144,7 @@ fn lookup(page: &mut Page, observation: &Observation) {
             format!("{}{} {asked}", rcode.unwrap_or_default(), words(kind))
         }
         Outcome::NotRun { because } => format!("not run: {}", words(because)),
+        Outcome::Unknown => "unknown".to_owned(),
     };
     page.line(&format!("  {:4}  ", wire_word(dns.record_type)), &answer);
 }
@@ -160,7 +165,10 @@ fn wire_word(value: impl serde::Serialize) -> String {
 fn findings(page: &mut Page, report: &Report) {
     for finding in report.findings.iter().filter(|finding| finding.is_root()) {
         one_finding(page, finding);
-        let symptoms = report.findings.iter().filter(|other| other.caused_by.as_deref() == Some(&finding.code));
+        let symptoms = report.findings.iter().filter(|other| {
+            let same_subject = other.subject == finding.subject || finding.subject == MACHINE;
+            other.caused_by.as_deref() == Some(&finding.code) && same_subject
+        });
         for symptom in symptoms {
             page.line("  symptom: ", &format!("{} {}: {}", symptom.code, symptom.name, symptom.summary));
         }

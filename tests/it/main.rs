@@ -13,6 +13,7 @@
 mod cli;
 mod docs;
 mod explain;
+mod judged;
 mod loopback;
 mod netns;
 mod report;

@@ -52,6 +52,19 @@ fn without_cut_secret(line: &str, secret: &str) -> String {
     cut.map_or_else(|| line.to_owned(), |part| format!("{}{MASK}…", &kept[..kept.len() - part.len()]))
 }
 
+/// A URL without user name, password, query and fragment, which may hold secrets of others.
+pub(super) fn bare_url(url: &str) -> std::borrow::Cow<'_, str> {
+    let bare = url.split(['?', '#']).next().unwrap_or_default();
+    match bare.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}").into()
+        }
+        None => bare.into(),
+    }
+}
+
 /// The secrets as they are, and as the ways of encoding spell them.
 fn spellings(credential: &Credential) -> Vec<String> {
     let secrets = [Some(credential.secret_key.expose_secret()), credential.token_text()];
@@ -97,6 +110,12 @@ mod tests {
         assert_eq!(error.message, "key ****");
         assert_eq!(error.format_string.as_deref(), Some("get\n/\n\nhost=x&x-cos-security-token=****\n"));
         assert_eq!(outcome, Outcome::failed_with(FailureKind::Other, "saw ****"));
+    }
+
+    #[test]
+    fn a_location_keeps_scheme_host_and_path() {
+        assert_eq!(bare_url("https://u:p@h.example:8/a@b/c?q-signature=x#y"), "https://h.example:8/a@b/c");
+        assert_eq!(bare_url("/login?token=x"), "/login");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
         table.force_no_tty();
     }
     for view in views {
-        let mut address = Some(view.ip.to_string());
+        let mut address = Some(folded(&view.ip.to_string()));
         let mut scope = Some(view.scope.as_str().to_owned());
         for port in &view.ports {
             let mut row = vec![
@@ -52,12 +52,24 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
         }
     }
     // The widest words that must not be broken, with the padding: three times, `untrusted`, `not run`.
-    for (index, width) in [(4, 16), (5, 11), (7, 9)] {
+    for (index, width) in [(4, 16), (5, 11), (6, 6), (7, 9)] {
         if let Some(column) = table.column_mut(index) {
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
         }
     }
     table.to_string()
+}
+
+/// An address in lines of at most fifteen characters, broken behind colons: a long one leaves no room for the rest.
+fn folded(address: &str) -> String {
+    let mut lines = vec![String::new()];
+    for group in address.split_inclusive(':') {
+        match lines.last_mut() {
+            Some(line) if line.len() + group.len() <= 15 => line.push_str(group),
+            _ => lines.push(group.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 fn port_cells(port: &PortView, evidence: &Evidence, style: Style) -> [Cell; 6] {
@@ -69,6 +81,7 @@ fn port_cells(port: &PortView, evidence: &Evidence, style: Style) -> [Cell; 6] {
             Cell::new(format!("{}{by}", words(kind))).fg(Color::Red)
         }
         Outcome::NotRun { because } => Cell::new(format!("not run: {}", words(because))),
+        Outcome::Unknown => Cell::new("unknown"),
     };
     let (tls, http, signed) = later_stages(port.observation, evidence, style.width >= WIDE);
     [Cell::new(port.port), connects, latency, tls, http, signed]
@@ -139,6 +152,7 @@ fn tls_cell(observation: &Observation, wide: bool) -> Option<Cell> {
         }
         Outcome::Failed { kind, .. } => Cell::new(short_failure(*kind)).fg(Color::Red),
         Outcome::NotRun { .. } => Cell::new("not run"),
+        Outcome::Unknown => Cell::new("unknown"),
     })
 }
 
@@ -169,6 +183,6 @@ fn http_cell(observation: &Observation, wide: bool) -> Option<Cell> {
         }
         (_, Some(status)) => Cell::new(format!("{status} not COS")).fg(Color::Red),
         (Outcome::Failed { kind, .. }, None) => Cell::new(short_failure(*kind)).fg(Color::Red),
-        (Outcome::Succeeded, None) => Cell::new("answered"),
+        (Outcome::Succeeded | Outcome::Unknown, None) => Cell::new("unknown"),
     })
 }

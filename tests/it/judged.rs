@@ -1,0 +1,151 @@
+//! Judging recorded evidence: one row for each combination of observations in `tests/evidence`, with everything that it must
+//! come to. Severity and confidence count, and what folds under what.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cosprobe::diagnose::Severity;
+use cosprobe::report::{Report, exit_code};
+
+/// File, exit code, status, route, roots as `code:severity:confidence`, symptoms as `code<cause`.
+type Row = (&'static str, u8, &'static str, &'static str, &'static str, &'static str);
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    ("aaaa-servfail", 0, "degraded", "public", "DNS003:warning:high", ""),
+    ("accel400", 0, "healthy", "public", "", ""),
+    ("accel400anon", 0, "healthy", "public", "", ""),
+    ("all-other", 1, "unreachable", "public", "TCP003:error:medium", ""),
+    ("anon404nobody", 1, "degraded", "public", "BKT001:error:medium", ""),
+    ("anon451", 1, "degraded", "public", "BKT002:error:high", ""),
+    ("clock-disagree", 0, "degraded", "public", "HST004:warning:low", ""),
+    ("cname400", 0, "degraded", "public", "HTP008:warning:medium", ""),
+    ("custom-nocos200", 0, "degraded", "public", "HTP001:warning:medium", ""),
+    ("degraded-plus-inconclusive", 1, "degraded", "public", "AUT003:error:high", ""),
+    ("dns002-mixed-halves", 0, "degraded", "public", "DNS002:warning:medium", ""),
+    ("dns-localreject", 1, "unreachable", "unknown", "DNS002:error:high", ""),
+    ("dns-other", 1, "unreachable", "unknown", "DNS003:error:high", ""),
+    ("dnswarn-deadline", 3, "inconclusive", "public", "DNS002:warning:high", ""),
+    ("expect-private-ambiguous", 4, "degraded", "unknown", "RTE005:error:medium", ""),
+    ("expect-private-deadline", 3, "inconclusive", "public", "RTE005:error:high", ""),
+    ("expect-private-fakeip", 4, "degraded", "unknown", "RTE005:error:medium DNS007:warning:high", ""),
+    ("expect-private-tcp002", 1, "unreachable", "public", "TCP002:error:medium RTE005:error:high", ""),
+    ("expect-private-unreachable-other", 1, "unreachable", "public", "TCP003:error:medium RTE005:error:high", ""),
+    ("expect-public-private-dead", 1, "unreachable", "private", "RTE002:error:medium RTE005:error:high", "TCP002<RTE002"),
+    ("fakeip-dead", 1, "unreachable", "unknown", "DNS007:error:high", "HTP006<DNS007 TLS004<DNS007"),
+    ("flapping-rst", 0, "degraded", "public", "TCP005:warning:medium", ""),
+    ("flapping-timeout", 0, "degraded", "public", "TCP005:warning:medium", ""),
+    ("head403get200", 1, "degraded", "public", "AUT003:error:low", ""),
+    ("head403get416", 0, "degraded", "public", "HTP008:warning:high", ""),
+    ("head403getNoSuchKey", 0, "degraded", "public", "BKT007:warning:high", ""),
+    ("healthy-plus-inconclusive", 3, "inconclusive", "public", "", ""),
+    ("hosts-dead-dns-ok", 1, "degraded", "public", "HST003:error:high", "TCP002<HST003 TCP007<HST003"),
+    ("hosts-ok-dnstimeout", 0, "degraded", "public", "DNS002:warning:high HST003:warning:high", ""),
+    ("hosts-ok-nxdomain", 0, "degraded", "public", "DNS001:warning:medium HST003:warning:high", ""),
+    ("hosts-private-dns-public", 0, "degraded", "mixed", "HST003:warning:high", ""),
+    ("hosts-wrong-server", 1, "degraded", "public", "HST003:error:high", "HTP001<HST003 TLS002<HST003"),
+    ("hst001-with-working-ip", 1, "unreachable", "public", "DNS002:error:high", ""),
+    ("htp001-folds-real-expired", 1, "degraded", "public", "HTP001:error:high TLS001:error:high", ""),
+    ("http-other", 1, "unreachable", "public", "HTP006:error:medium", ""),
+    ("insecure-impostor", 0, "healthy", "public", "", ""),
+    ("intermediate-expired", 1, "degraded", "public", "TLS001:error:high", ""),
+    ("interrupted-but-done", 130, "healthy", "public", "", ""),
+    ("ip80", 0, "degraded", "public", "HTP008:warning:medium", ""),
+    ("ip-target-cos", 0, "healthy", "public", "", ""),
+    ("linklocal-v6-answer", 1, "unreachable", "unknown", "DNS006:error:high", ""),
+    ("localreject-one", 1, "degraded", "public", "HST005:error:high", ""),
+    ("mix5xx", 1, "degraded", "public", "HTP003:error:medium HTP004:warning:medium", ""),
+    ("no-nameserver", 1, "unreachable", "unknown", "DNS002:error:high", ""),
+    ("norecords-and-silent", 1, "unreachable", "unknown", "DNS009:error:high DNS002:warning:high", ""),
+    ("nosuchbucket-oneaddr", 1, "degraded", "public", "BKT001:error:high", ""),
+    ("nx-and-silent", 1, "unreachable", "unknown", "DNS001:error:medium DNS002:warning:high", ""),
+    ("obj404", 0, "degraded", "public", "BKT007:warning:high", ""),
+    ("obj404anon", 0, "degraded", "public", "BKT007:warning:medium", ""),
+    ("one-503-no-body", 1, "degraded", "public", "HTP003:error:medium", ""),
+    ("one-noroute", 0, "degraded", "public", "TCP007:warning:high", ""),
+    ("one-other", 0, "degraded", "public", "TCP007:warning:high", "TCP003<TCP007"),
+    ("p8443", 1, "degraded", "public", "TCP002:error:medium", ""),
+    ("pathstyle", 1, "degraded", "public", "BKT003:error:high", ""),
+    ("port80only", 0, "healthy", "public", "", ""),
+    ("portal80-reset443", 1, "unreachable", "public", "HTP001:error:high TLS004:error:medium", ""),
+    ("private-dead-public-ok", 0, "degraded", "mixed", "RTE004:warning:high TCP007:warning:medium", "TCP002<TCP007"),
+    ("private-ip-target-dead", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
+    ("private-noroute", 1, "unreachable", "private", "RTE002:error:medium", ""),
+    ("private-timeout-and-refused", 1, "unreachable", "private", "TCP001:error:medium TCP002:error:medium", ""),
+    ("public-read", 0, "healthy", "public", "", ""),
+    ("redir301", 0, "degraded", "public", "HTP002:warning:high", ""),
+    ("referer", 0, "degraded", "public", "HTP008:warning:high", ""),
+    ("res-noroute-timeout", 1, "unreachable", "unknown", "DNS002:error:high", ""),
+    ("reserved-answer", 1, "unreachable", "unknown", "DNS006:error:high", ""),
+    ("server-only-no-reqid-warn", 0, "unreachable", "public", "DNS002:warning:high", ""),
+    ("signed400", 0, "degraded", "public", "HTP008:warning:high", ""),
+    ("signed402", 1, "degraded", "public", "BKT002:error:high", ""),
+    ("signed451", 1, "degraded", "public", "BKT002:error:high", ""),
+    ("signedInvalidToken", 0, "degraded", "public", "HTP008:warning:high", ""),
+    ("signed-mixed", 1, "degraded", "public", "AUT003:error:medium", ""),
+    ("sinkhole-one", 1, "degraded", "public", "DNS006:error:high", ""),
+    ("skew10-expired", 1, "degraded", "public", "HST004:error:high", "AUT004<HST004"),
+    ("skew20", 1, "degraded", "public", "HST004:error:high", "AUT004<HST004"),
+    ("slowdns-deadline", 3, "inconclusive", "public", "DNS008:warning:high", ""),
+    ("stall-one", 1, "degraded", "public", "HTP005:error:medium", ""),
+    ("svc403", 1, "degraded", "public", "AUT003:error:high", ""),
+    ("svc405", 0, "degraded", "public", "HTP008:warning:high", ""),
+    ("system-norecords-extra-ok", 0, "degraded", "public", "DNS009:warning:high", ""),
+    ("system-nx-extra-ok", 0, "degraded", "public", "DNS001:warning:medium", ""),
+    ("tcponly-warning", 0, "degraded", "public", "DNS002:warning:high", ""),
+    ("tls-reset-one", 1, "degraded", "public", "TLS004:error:medium", ""),
+    ("tls-revoked-word", 1, "degraded", "public", "TLS003:error:medium", ""),
+    ("trusted-with-expired-extra", 0, "healthy", "public", "", ""),
+    ("two-targets-symptoms", 0, "degraded", "public", "TCP007:warning:high TCP007:warning:medium", "TCP001<TCP007 TCP002<TCP007"),
+    ("v4-dead-v6-ok", 0, "degraded", "public", "TCP007:warning:medium", "TCP002<TCP007"),
+    ("v4-noroute-v6-ok", 0, "healthy", "public", "", ""),
+    ("v6-dead-plus-v4-dead", 0, "degraded", "public", "TCP007:warning:medium TCP011:warning:medium", "TCP002<TCP007 TCP002<TCP011"),
+    ("v6wide", 0, "degraded", "public", "TCP007:warning:high", "TCP004<TCP007"),
+    ("website404", 1, "degraded", "public", "BKT005:error:high", ""),
+    ("website-signed403", 0, "healthy", "public", "", ""),
+];
+
+#[test]
+fn every_combination_comes_to_what_its_row_says() {
+    let mut wrong = Vec::new();
+    for &(name, exit, status, route, roots, symptoms) in ROWS {
+        let report = read(&directory().join(format!("{name}.json")));
+        let is_root = |finding: &&cosprobe::diagnose::Finding| finding.is_root() && finding.severity >= Severity::Warning;
+        let word = |f: &cosprobe::diagnose::Finding| {
+            format!("{}:{}:{}", f.code, f.severity.as_str(), f.confidence.as_str())
+        };
+        let found_roots: Vec<_> = report.findings.iter().filter(is_root).map(word).collect();
+        let folded = report.findings.iter().filter_map(|f| Some(format!("{}<{}", f.code, f.caused_by.as_ref()?)));
+        let found = (
+            exit_code(&report, Severity::Error),
+            report.verdict.status.as_str(),
+            report.verdict.route.as_str(),
+            found_roots.join(" "),
+            folded.collect::<Vec<_>>().join(" "),
+        );
+        let expected = (exit, status, route, roots.to_owned(), symptoms.to_owned());
+        if found != expected {
+            wrong.push(format!("{name}\n  expected {expected:?}\n  found    {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_has_a_row() {
+    let files = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path());
+    let files: BTreeSet<_> = files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let rows: BTreeSet<_> = ROWS.iter().map(|row| row.0.to_owned()).collect();
+    assert_eq!(files, rows);
+    assert_eq!(rows.len(), ROWS.len(), "a file has two rows");
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evidence")
+}
+
+fn read(path: &Path) -> Report {
+    let text = fs::read_to_string(path).unwrap();
+    Report::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
