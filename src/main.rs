@@ -50,7 +50,7 @@ fn check(arguments: &CheckArgs) -> Result<u8, Error> {
             tell(&format!("hint: {hint}"));
         }
     }
-    let report = runtime()?.block_on(observe(job, Shown::new(arguments.output.quiet, arguments.verbose)))?;
+    let report = block_on(observe(job, Shown::new(arguments.output.quiet, arguments.verbose)))?;
     finish(&report, &arguments.output)
 }
 
@@ -63,7 +63,7 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
     if !arguments.output.quiet {
         tell(&format!("demo: {}: {} (everything runs on loopback)", scenario.name, scenario.summary));
     }
-    let report = runtime()?.block_on(async {
+    let report = block_on(async {
         let lab = cosprobe::lab::Lab::start(scenario).await?;
         let job = cosprobe::cli::demo_job(scenario, &lab)?;
         observe(job, Shown::new(arguments.output.quiet, arguments.verbose)).await
@@ -71,12 +71,17 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
     finish(&report, &arguments.output)
 }
 
-/// One thread is enough: probes wait, they do not compute.
-fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread()
+/// Runs to the end. One thread is enough: probes wait, they do not compute.
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::Start { what: "the event loop", problem: error.to_string() })
+        .map_err(|error| Error::Start { what: "the event loop", problem: error.to_string() })?;
+    let result = runtime.block_on(work);
+    // A file that blocks its reader must not hold up the report, nor a reader that blocks its writer an interrupt.
+    runtime.shutdown_background();
+    cosprobe::sys::restore_default_signals();
+    result
 }
 
 async fn observe(job: Job, mut shown: Shown) -> Result<Report, Error> {

@@ -13,7 +13,7 @@ use crate::addr::{self, AddressScope};
 use crate::config::Config;
 use crate::evidence::{
     Authentication, Clock, Detail, Dns, DnsTransport, Evidence, HostsFile, Machine, NotRunReason, Observation,
-    ObservationId, ProxyEnvironment, RecordType, ResolverConfiguration, Routes, Stage, Tcp, Tls,
+    ObservationId, Outcome, ProxyEnvironment, RecordType, ResolverConfiguration, Routes, Stage, Tcp, Tls,
 };
 use crate::target::{Protocol, Service, Target};
 
@@ -236,6 +236,22 @@ fn found_addresses(target: &Target, config: &Config, evidence: &Evidence) -> Vec
     from_hosts.chain(from_dns).filter(|(ip, _)| config.family.allows(*ip) && seen.insert(*ip)).collect()
 }
 
+/// Why a step before was not run to its end, if the run was broken off.
+fn cut_off<'a>(mut observations: impl Iterator<Item = &'a Observation>) -> Option<NotRunReason> {
+    observations.find_map(|observation| match observation.outcome {
+        Outcome::NotRun { because: because @ (NotRunReason::Deadline | NotRunReason::Interrupted) } => Some(because),
+        _ => None,
+    })
+}
+
+/// Why a step that builds on another is not taken: as that one was not, or because it failed.
+fn inherited(parent: &Observation, failed: NotRunReason) -> NotRunReason {
+    match parent.outcome {
+        Outcome::NotRun { because } => because,
+        _ => failed,
+    }
+}
+
 /// Every address × port.
 fn connect_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -250,7 +266,9 @@ fn connect_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
         let skip = |because| Action::Skip { because, detail: Detail::Tcp(Tcp::default()) };
         let addresses = found_addresses(target, config, evidence);
         if addresses.is_empty() {
-            steps.push(step(None, None, skip(NotRunReason::NoAddress)));
+            let because =
+                cut_off(evidence.of_endpoint(Stage::Resolve, &target.host)).unwrap_or(NotRunReason::NoAddress);
+            steps.push(step(None, None, skip(because)));
         }
         for (number, &(ip, parent)) in addresses.iter().enumerate() {
             for &service in &target.services {
@@ -315,7 +333,7 @@ fn tls_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
             };
             if !connected.outcome.is_success() {
                 let detail = Detail::Tls(Tls { server_name: target.host.clone(), ..Tls::default() });
-                push(Action::Skip { because: NotRunReason::ConnectFailed, detail });
+                push(Action::Skip { because: inherited(connected, NotRunReason::ConnectFailed), detail });
                 continue;
             }
             let handshake =

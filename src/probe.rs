@@ -9,7 +9,6 @@ mod http;
 mod tcp;
 mod tls;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +20,7 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::evidence::{Detail, NotRunReason, Observation, ObservationId, Outcome};
 use crate::plan::{Action, Step};
+use crate::target::Protocol;
 
 use connection::Connections;
 
@@ -54,6 +54,11 @@ impl Context {
 
     /// Loads the trusted roots in the background, so that the first handshake need not wait for them.
     pub fn warm_up(self: &Arc<Self>) {
+        let any_https =
+            self.config.targets.iter().flat_map(|target| &target.services).any(|s| s.protocol == Protocol::Https);
+        if !any_https {
+            return;
+        }
         let context = Arc::clone(self);
         tokio::spawn(async move {
             context.roots.load().await;
@@ -72,22 +77,19 @@ impl Context {
     }
 }
 
-/// Checks a file with CA certificates before anything is sent.
-///
-/// # Errors
-/// When the file cannot be read or holds no certificate.
-pub fn check_ca_file(path: &Path) -> Result<(), Error> {
-    tls::read_ca_file(path).map(|_| ())
-}
-
-/// Takes one step and records what was seen. A cancelled step is recorded as not run, with what it had seen until then.
+/// Takes one step and records what was seen. A step that is cancelled is recorded as not run.
 pub async fn execute(context: Arc<Context>, id: ObservationId, step: Step) -> Observation {
     if let Action::Skip { because, detail } = &step.action {
         let outcome = Outcome::NotRun { because: *because };
         let detail = detail.clone();
         return observation(id, step, None, None, outcome, detail);
     }
+    if let Some(because) = *context.cancelled.borrow() {
+        let detail = step.action.blank_detail();
+        return observation(id, step, None, None, Outcome::NotRun { because }, detail);
+    }
     let (started_at, begun) = (Timestamp::now(), Instant::now());
+    // TCP connects watch for the end themselves and keep the samples they have.
     let (outcome, detail) = tokio::select! {
         biased;
         done = act(&context, id, &step) => done,

@@ -21,6 +21,8 @@ pub struct TcpInfo {
     pub established: bool,
     /// Whether the connection is over, or never was.
     pub closed: bool,
+    /// Whether the peer has closed its side.
+    pub peer_closed: bool,
     /// SYN to SYN-ACK (or smoothed RTT later), in microseconds; `None` where it is not valid.
     pub rtt_us: Option<u32>,
     /// Segments sent again in the life of the connection; right after connecting these are SYNs.
@@ -64,6 +66,7 @@ pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
     Ok(TcpInfo {
         established,
         closed: info.tcpi_state == TCP_CLOSE,
+        peer_closed: info.tcpi_state == TCP_CLOSE_WAIT,
         rtt_us: rtt_is_valid.then_some(info.tcpi_rtt),
         total_retransmits: retransmits,
         mss_bytes: (established && info.tcpi_snd_mss != 0).then_some(info.tcpi_snd_mss),
@@ -119,6 +122,14 @@ fn icmp_error(error: &libc::sock_extended_err, from: Option<IpAddr>) -> Option<I
     };
     let from = from.filter(|address| !address.is_unspecified());
     Some(IcmpError { is_v6, icmp_type: error.ee_type, code: error.ee_code, from })
+}
+
+/// Lets SIGINT and SIGTERM end the process again, after handlers for them were installed.
+pub fn restore_default_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: the default action is a valid disposition for both signals, and no handler of ours is needed any more.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// A non-blocking TCP socket for one address family that queues ICMP errors and sends small writes at once.

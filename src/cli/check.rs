@@ -14,7 +14,6 @@ use super::values::{self, ResolverArg};
 use crate::config::{Config, ConnectTo, Family, Limits, NameServers, Policy, Route, Signing, Trust};
 use crate::credential::Credential;
 use crate::error::{Error, usage};
-use crate::probe;
 use crate::target::{COS_SUFFIXES, EndpointRole, ROLES, Target, TargetDefaults};
 
 /// Arguments of `check`.
@@ -130,9 +129,6 @@ impl CheckArgs {
     /// What is wrong with the command line, the environment or a file.
     pub fn job(&self) -> Result<Job, Error> {
         let targets = self.parsed_targets()?;
-        if let Some(path) = &self.cacert {
-            probe::check_ca_file(path)?;
-        }
         let credential =
             if self.anonymous { None } else { Credential::from_environment(|name| std::env::var(name).ok())? };
         let config = Config {
@@ -145,11 +141,7 @@ impl CheckArgs {
                 concurrency: usize::from(self.concurrency),
                 ..Limits::default()
             },
-            family: match (self.ipv4, self.ipv6) {
-                (true, _) => Family::V4,
-                (_, true) => Family::V6,
-                _ => Family::Both,
-            },
+            family: self.family(),
             name_servers: self.name_servers(),
             connect_to: self.connect_to.clone(),
             trust: Trust { ca_file: self.cacert.clone() },
@@ -183,11 +175,20 @@ impl CheckArgs {
         let mut targets: Vec<Target> = Vec::new();
         for text in self.targets.iter().chain(&from_file) {
             let target = Target::parse(text, &defaults)?;
+            if let Some(address) = target.address().filter(|address| !self.family().allows(*address)) {
+                return usage(format!("{address} is not of the address family that -4 or -6 asks for"));
+            }
             match targets.iter_mut().find(|earlier| earlier.host == target.host) {
                 None => targets.push(target),
                 Some(earlier) if earlier.path == target.path => {
                     let new = target.services.into_iter().filter(|service| !earlier.services.contains(service));
                     let new: Vec<_> = new.collect();
+                    if let Some(other) = new.iter().find(|s| earlier.services.iter().any(|e| e.port == s.port)) {
+                        return usage(format!(
+                            "{} is given twice with different protocols on port {}",
+                            target.host, other.port
+                        ));
+                    }
                     earlier.services.extend(new);
                 }
                 Some(_) => {
@@ -201,6 +202,14 @@ impl CheckArgs {
             );
         }
         Ok(targets)
+    }
+
+    const fn family(&self) -> Family {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Both,
+        }
     }
 
     fn name_servers(&self) -> NameServers {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
@@ -62,7 +63,9 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 /// # Errors
 /// When the text could not be written.
 pub fn write_report(text: &str, output: Option<&Path>) -> Result<(), Error> {
-    let Some(path) = output.filter(|path| path.as_os_str() != "-") else {
+    let is_stdout =
+        |path: &&Path| ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| *path == Path::new(name));
+    let Some(path) = output.filter(|path| !is_stdout(path)) else {
         return to_stdout(text).map_err(|source| Error::Write { path: "standard output".into(), source });
     };
     to_file(text, path).map_err(|source| Error::Write { path: path.to_owned(), source })
@@ -70,27 +73,35 @@ pub fn write_report(text: &str, output: Option<&Path>) -> Result<(), Error> {
 
 fn to_stdout(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    ignoring_closed_pipe(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+fn ignoring_closed_pipe(result: io::Result<()>) -> io::Result<()> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
 }
 
 fn to_file(text: &str, path: &Path) -> io::Result<()> {
-    // The link stays, its file is replaced; a device or pipe is written to as it is.
+    // An open descriptor belongs to somebody, and a device or pipe cannot be replaced: they are written to as they are.
+    let is_descriptor =
+        path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") || path == Path::new("/dev/stderr");
+    // The link stays, its file is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-        return fs::OpenOptions::new().write(true).open(&path)?.write_all(text.as_bytes());
+    let old = fs::metadata(&path).ok();
+    if is_descriptor || old.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+        return ignoring_closed_pipe(fs::OpenOptions::new().append(true).open(&path)?.write_all(text.as_bytes()));
     }
     let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?.to_string_lossy().into_owned();
-    let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&part)?;
+    // In a container the process id repeats, so it would not do; the standard library's hash keys are random.
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+    let part = path.with_file_name(format!(".{name}.{random:016x}.part"));
+    // The new file has the old one's mode from the beginning.
+    let mode = old.map_or(0o666, |metadata| metadata.permissions().mode() & 0o777);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     drop(file);
-    if let Ok(metadata) = fs::metadata(&path) {
-        // The new file keeps the old one's permissions; where that is not allowed, the new ones are as good.
-        let _ = fs::set_permissions(&part, metadata.permissions());
-    }
     let renamed = written.and_then(|()| fs::rename(&part, &path));
     if renamed.is_err() {
         // The first error is the one to tell.

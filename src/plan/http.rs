@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Step, authentication_of, service_of};
+use super::{Action, Step, authentication_of, inherited, service_of};
 use crate::config::Config;
 use crate::evidence::{Authentication, Detail, Evidence, Http, NotRunReason, Observation, Stage, VerificationResult};
 use crate::target::{EndpointRole, Protocol, Service, Target};
@@ -115,7 +115,8 @@ fn step(target: &Target, on: &Observation, action: Action) -> Step {
 fn clear_text_steps(target: &Target, service: Service, connected: &Observation, config: &Config) -> Vec<Step> {
     let anonymous = RequestPlan::head(target, service, Authentication::Anonymous);
     if !connected.outcome.is_success() {
-        let action = Action::Skip { because: NotRunReason::ConnectFailed, detail: anonymous.unsent() };
+        let because = inherited(connected, NotRunReason::ConnectFailed);
+        let action = Action::Skip { because, detail: anonymous.unsent() };
         return vec![step(target, connected, action)];
     }
     let mut steps = vec![step(target, connected, Action::Request(anonymous))];
@@ -135,7 +136,7 @@ fn tls_request_steps(target: &Target, service: Service, connected: &Observation,
         let request = RequestPlan::head(target, service, authentication);
         let trusted = tls.verification.result == VerificationResult::Trusted;
         let action = if !secured.outcome.is_success() {
-            Action::Skip { because: NotRunReason::HandshakeFailed, detail: request.unsent() }
+            Action::Skip { because: inherited(secured, NotRunReason::HandshakeFailed), detail: request.unsent() }
         } else if tls.for_signed_request && !trusted {
             Action::Skip { because: NotRunReason::NotTrusted, detail: request.unsent() }
         } else {
@@ -148,7 +149,8 @@ fn tls_request_steps(target: &Target, service: Service, connected: &Observation,
 
 /// One record per endpoint of why nothing is signed there.
 fn unsigned_step(target: &Target, config: &Config) -> Option<Step> {
-    let service = target.services.iter().copied().find(|service| service.protocol == Protocol::Https)?;
+    let speaking = |protocol| target.services.iter().copied().find(|service| service.protocol == protocol);
+    let service = speaking(Protocol::Https).or_else(|| speaking(Protocol::Http))?;
     let because = signs(target, service.protocol, config).err()?;
     let detail = RequestPlan::head(target, service, Authentication::Signed).unsent();
     let action = Action::Skip { because, detail };

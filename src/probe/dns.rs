@@ -20,6 +20,8 @@ use crate::plan::{Action, Step};
 const EDNS_PAYLOAD: u16 = 1232;
 /// Lost datagrams are sent again after this long, as stub resolvers do, as long as the time for the look-up lasts.
 const RETRANSMIT_AFTER: Duration = Duration::from_secs(1);
+/// Datagrams that are no answer, after which no more are read.
+const MAX_WRONG_ANSWERS: u32 = 64;
 /// Aliases that are followed within one answer.
 const MAX_CHAIN: usize = 16;
 /// Addresses that are kept of one answer.
@@ -82,7 +84,7 @@ async fn over_udp(
     let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await.map_err(|error| failed(&error))?;
     socket.connect(server).await.map_err(|error| failed(&error))?;
     let end = Instant::now() + limit;
-    let mut garbage = None;
+    let (mut garbage, mut wrong) = (None, 0_u32);
     let mut buffer = vec![0_u8; 4096];
     while Instant::now() < end {
         socket.send(wire).await.map_err(|error| failed(&error))?;
@@ -95,8 +97,16 @@ async fn over_udp(
                     dns.answer_bytes = u32::try_from(length).ok();
                     return Ok(answer);
                 }
-                // Anyone can send a wrong datagram; the right one may still come.
-                Err(problem) => garbage = Some(problem),
+                // Anyone can send a wrong datagram; the right one may still come. A flood of them is not read to its end,
+                // and leaves the clock a say.
+                Err(problem) => {
+                    garbage = Some(problem);
+                    wrong += 1;
+                    if wrong >= MAX_WRONG_ANSWERS {
+                        return Err(Outcome::failed_with(FailureKind::MalformedAnswer, problem));
+                    }
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }
@@ -147,12 +157,13 @@ fn udp_failure(error: &io::Error, server: SocketAddr) -> Outcome {
 
 /// The message if it answers the question.
 fn accept(question: &Message, bytes: &[u8]) -> Result<Message, &'static str> {
+    // The id stands first; a datagram with another one is not worth decoding.
+    if bytes.get(..2).is_some_and(|id| id != question.metadata.id.to_be_bytes()) {
+        return Err("the answer has another id than the question");
+    }
     let message = Message::from_vec(bytes).map_err(|_| "the answer is not a DNS message")?;
     if message.metadata.message_type != MessageType::Response {
         return Err("the answer is not a response");
-    }
-    if message.metadata.id != question.metadata.id {
-        return Err("the answer has another id than the question");
     }
     if message.queries.first() != question.queries.first() {
         return Err("the answer is for another question");

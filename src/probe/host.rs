@@ -66,7 +66,9 @@ fn default_routes_v4(table: &str) -> Vec<DefaultRoute> {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let (destination, gateway, mask) = (*fields.get(1)?, *fields.get(2)?, *fields.get(7)?);
             let number = |text: &str| u32::from_str_radix(text, 16).ok();
-            if number(destination)? != 0 || number(mask)? != 0 {
+            // RTF_REJECT (route.h): an unreachable or prohibiting route is no way out.
+            let rejects = number(fields.get(3)?)? & 0x0200 != 0;
+            if number(destination)? != 0 || number(mask)? != 0 || rejects {
                 return None;
             }
             let gateway = Ipv4Addr::from(number(gateway)?.swap_bytes());
@@ -137,8 +139,23 @@ pub(super) fn resolver_configuration() -> (Outcome, Detail) {
             let search = configuration.search().iter().map(|name| clean(&name.to_string(), 253)).collect();
             (Outcome::Succeeded, Detail::ResolverConfiguration(ResolverConfiguration { servers, search, ..empty }))
         }
-        Err(error) => unreadable(&error, Detail::ResolverConfiguration(empty)),
+        // The resolver library refuses more than glibc does, such as odd search domains; the servers are what counts.
+        Err(error) => match name_servers(&bytes) {
+            servers if servers.is_empty() => unreadable(&error, Detail::ResolverConfiguration(empty)),
+            servers => (Outcome::Succeeded, Detail::ResolverConfiguration(ResolverConfiguration { servers, ..empty })),
+        },
     }
+}
+
+/// The addresses of `nameserver` lines (resolv.conf(5)), the first three.
+fn name_servers(bytes: &[u8]) -> Vec<SocketAddr> {
+    let text = String::from_utf8_lossy(bytes);
+    let servers = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let address = (words.next()? == "nameserver").then(|| words.next()?.parse().ok())??;
+        Some(SocketAddr::new(address, 53))
+    });
+    servers.take(3).collect()
 }
 
 /// The addresses that the hosts file gives a name.

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::connection::Connection;
 use super::{Context, micros, tls};
@@ -76,10 +76,10 @@ pub(super) async fn round_trip(
         authentication: plan.authentication,
         ..Http::default()
     };
-    let mut outcome = match open(context, step, plan).await {
+    let end = Instant::now() + context.config.limits.attempt_timeout;
+    let mut outcome = match open(context, step, plan, end).await {
         Ok(mut exchange) => {
-            let limit = context.config.limits.attempt_timeout;
-            let outcome = send(context, plan, &mut exchange, limit, &mut http).await;
+            let outcome = send(context, plan, &mut exchange, end, &mut http).await;
             if outcome.is_success() && exchange.sender.is_ready() {
                 context.connections.put(id, Connection::Http(exchange));
             }
@@ -87,23 +87,24 @@ pub(super) async fn round_trip(
         }
         Err(outcome) => outcome,
     };
-    if let Some(credential) = context.credential.as_ref().filter(|_| plan.authentication == Authentication::Signed) {
+    // A server may keep what it was sent and send it back with another answer.
+    if let Some(credential) = &context.credential {
         secrets::scrub(credential, &mut http, &mut outcome);
     }
     (outcome, Detail::Http(http))
 }
 
 /// The connection that the step before left open, or a new one.
-async fn open(context: &Context, step: &Step, plan: &RequestPlan) -> Result<Exchange, Outcome> {
+async fn open(context: &Context, step: &Step, plan: &RequestPlan, end: Instant) -> Result<Exchange, Outcome> {
     let begun = match (context.connections.take(step.parent), plan.protocol) {
         (Some(Connection::Http(exchange)), _) if !exchange.sender.is_closed() => return Ok(exchange),
-        (Some(Connection::Tls(stream)), _) => Exchange::begin(*stream).await,
-        (Some(Connection::Tcp(stream)), Protocol::Http) => Exchange::begin(stream).await,
-        (_, Protocol::Http) => Exchange::begin(tls::redial(context, step).await?).await,
+        (Some(Connection::Tls(stream)), _) if tls::is_open(stream.get_ref().0) => Exchange::begin(*stream).await,
+        (Some(Connection::Tcp(stream)), Protocol::Http) if tls::is_open(&stream) => Exchange::begin(stream).await,
+        (_, Protocol::Http) => Exchange::begin(tls::redial(context, step, end).await?).await,
         _ => {
             let server_name = step.endpoint.clone().unwrap_or_default();
             let mut seen = Tls { server_name, ..Tls::default() };
-            let stream = tls::secure(context, tls::redial(context, step).await?, &mut seen).await?;
+            let stream = tls::secure(context, tls::redial(context, step, end).await?, &mut seen, end).await?;
             // The new connection may have ended at somebody else than the one that was checked before.
             let signed = plan.authentication == Authentication::Signed;
             if signed && seen.verification.result != VerificationResult::Trusted {
@@ -119,7 +120,7 @@ async fn send(
     context: &Context,
     plan: &RequestPlan,
     exchange: &mut Exchange,
-    limit: Duration,
+    end: Instant,
     http: &mut Http,
 ) -> Outcome {
     let began_at = Timestamp::now();
@@ -128,8 +129,7 @@ async fn send(
     };
     exchange.marks.reset();
     let began = Instant::now();
-    let end = began + limit;
-    let answered = timeout(limit, exchange.sender.send_request(request)).await;
+    let answered = timeout_at(end, exchange.sender.send_request(request)).await;
     let phases = exchange.marks.read();
     http.send_us = phases.last_write.map(|at| micros(at.saturating_duration_since(began)));
     http.first_byte_us = phases.first_read.map(|at| micros(at.saturating_duration_since(began)));
@@ -154,8 +154,7 @@ async fn finish(
     http: &mut Http,
 ) -> Outcome {
     let refused = response.status().as_u16() >= 400;
-    let left = end.saturating_duration_since(Instant::now());
-    match timeout(left, body::read(response.into_body())).await {
+    match timeout_at(end, body::read(response.into_body())).await {
         Ok(Ok(bytes)) => {
             if plan.method == "GET" && refused {
                 http.error = body::cos_error(&bytes);

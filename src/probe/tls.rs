@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use x509_parser::extensions::GeneralName;
@@ -25,6 +26,7 @@ use crate::evidence::{
     Certificate, Detail, FailureKind, ObservationId, Outcome, Tls, Verification, VerificationResult, clean,
 };
 use crate::plan::{self, Step};
+use crate::sys;
 
 /// Certificates of a chain that are recorded.
 const MAX_CHAIN: usize = 10;
@@ -118,12 +120,13 @@ pub(super) async fn handshake(
     for_signed_request: bool,
 ) -> (Outcome, Detail) {
     let mut tls = Tls { server_name: server_name.to_owned(), for_signed_request, ..Tls::default() };
+    let end = Instant::now() + context.config.limits.attempt_timeout;
     let stream = match context.connections.take(step.parent) {
-        Some(Connection::Tcp(stream)) => Ok(stream),
-        _ => redial(context, step).await,
+        Some(Connection::Tcp(stream)) if is_open(&stream) => Ok(stream),
+        _ => redial(context, step, end).await,
     };
     let outcome = match stream {
-        Ok(stream) => match secure(context, stream, &mut tls).await {
+        Ok(stream) => match secure(context, stream, &mut tls, end).await {
             Ok(stream) => {
                 context.connections.put(id, Connection::Tls(Box::new(stream)));
                 Outcome::Succeeded
@@ -135,11 +138,16 @@ pub(super) async fn handshake(
     (outcome, Detail::Tls(tls))
 }
 
+/// Whether a connection that was kept can still be used: a server may close one that is idle while others are measured.
+pub(super) fn is_open(stream: &TcpStream) -> bool {
+    sys::tcp_info(stream).is_ok_and(|info| info.established && !info.peer_closed)
+}
+
 /// A new TCP connection to the step's peer.
-pub(super) async fn redial(context: &Context, step: &Step) -> Result<TcpStream, Outcome> {
+pub(super) async fn redial(context: &Context, step: &Step, end: Instant) -> Result<TcpStream, Outcome> {
     let Some(peer) = step.peer else { return Err(Outcome::failed(FailureKind::Internal)) };
     let to = plan::redirect(&context.config, step.endpoint.as_deref().unwrap_or_default(), peer).unwrap_or(peer);
-    let attempt = tcp::dial(to, context.config.limits.attempt_timeout).await;
+    let attempt = tcp::dial(to, end.saturating_duration_since(Instant::now())).await;
     attempt.stream.ok_or(attempt.sample.outcome)
 }
 
@@ -148,17 +156,22 @@ pub(super) async fn secure(
     context: &Context,
     stream: TcpStream,
     tls: &mut Tls,
+    end: Instant,
 ) -> Result<TlsStream<TcpStream>, Outcome> {
-    let loaded = context.roots.loaded().await;
+    let Ok(loaded) = timeout_at(end, context.roots.loaded()).await else {
+        return Err(Outcome::failed_with(
+            FailureKind::Unreadable,
+            "the system's CA certificates could not be read in time",
+        ));
+    };
     let name = ServerName::try_from(tls.server_name.clone())
         .map_err(|_| Outcome::failed_with(FailureKind::Other, "the host cannot be a TLS server name"))?;
     let recorder =
         Arc::new(Recorder::new(&loaded).map_err(|problem| Outcome::failed_with(FailureKind::Internal, &problem))?);
     let config = client_config(Arc::clone(&recorder))
         .map_err(|error| Outcome::failed_with(FailureKind::Internal, &error.to_string()))?;
-    let limit = context.config.limits.attempt_timeout;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
-    let result = tokio::time::timeout(limit, connecting).await;
+    let result = timeout_at(end, connecting).await;
     (tls.chain, tls.verification) = recorder.seen(loaded.described);
     match result {
         Ok(Ok(stream)) => {

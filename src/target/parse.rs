@@ -71,11 +71,17 @@ fn split(text: &str) -> Result<Parts<'_>, Error> {
     if let Ok(IpAddr::V6(_)) = text.parse::<IpAddr>() {
         return Ok(Parts { name: text, ..Parts::default() });
     }
+    // What is quoted in a message must not hold a signature or a password.
+    let text = text.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = match text.split_once("://") {
-        Some((scheme @ ("http" | "https" | "cos"), rest)) => (Some(scheme), rest),
-        Some((other, _)) => {
-            return usage(format!("cannot probe '{text}': scheme '{other}' is not one of http, https, cos"));
-        }
+        Some((scheme, rest)) => match ["http", "https", "cos"].into_iter().find(|s| s.eq_ignore_ascii_case(scheme)) {
+            Some(scheme) => (Some(scheme), rest),
+            None => {
+                return usage(format!(
+                    "cannot probe a target with the scheme '{scheme}': it should be http, https or cos"
+                ));
+            }
+        },
         None => (None, text),
     };
     let (authority, key) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
@@ -86,7 +92,6 @@ fn split(text: &str) -> Result<Parts<'_>, Error> {
     if name.is_empty() {
         return usage(format!("cannot probe '{text}': there is no host in it"));
     }
-    let key = key.split(['?', '#']).next().unwrap_or_default();
     Ok(Parts { scheme, name, port, key })
 }
 
@@ -252,7 +257,24 @@ fn services(parts: &Parts<'_>, bucket_scheme: bool, defaults: &TargetDefaults) -
         (Some(port), Some("http")) => Ok(vec![Service { port, protocol: Protocol::Http }]),
         (Some(port), Some("https")) => Ok(vec![Service { port, protocol: Protocol::Https }]),
         (Some(port), _) => Ok(vec![Service::customary(port)]),
-        (None, _) => Ok(defaults.ports.iter().copied().map(Service::customary).collect()),
+        (None, scheme) => {
+            let mut services: Vec<Service> = Vec::new();
+            for &port in &defaults.ports {
+                let service = match (Service::customary(port), scheme) {
+                    (Service { protocol: Protocol::Tcp, port }, Some("http")) => {
+                        Service { port, protocol: Protocol::Http }
+                    }
+                    (Service { protocol: Protocol::Tcp, port }, Some("https")) => {
+                        Service { port, protocol: Protocol::Https }
+                    }
+                    (service, _) => service,
+                };
+                if !services.contains(&service) {
+                    services.push(service);
+                }
+            }
+            Ok(services)
+        }
     }
 }
 

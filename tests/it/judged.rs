@@ -111,10 +111,10 @@ fn every_combination_comes_to_what_its_row_says() {
     let mut wrong = Vec::new();
     for &(name, exit, status, route, roots, symptoms) in ROWS {
         let report = read(&directory().join(format!("{name}.json")));
-        let is_root = |finding: &&cosprobe::diagnose::Finding| finding.is_root() && finding.severity >= Severity::Warning;
-        let word = |f: &cosprobe::diagnose::Finding| {
-            format!("{}:{}:{}", f.code, f.severity.as_str(), f.confidence.as_str())
-        };
+        let is_root =
+            |finding: &&cosprobe::diagnose::Finding| finding.is_root() && finding.severity >= Severity::Warning;
+        let word =
+            |f: &cosprobe::diagnose::Finding| format!("{}:{}:{}", f.code, f.severity.as_str(), f.confidence.as_str());
         let found_roots: Vec<_> = report.findings.iter().filter(is_root).map(word).collect();
         let folded = report.findings.iter().filter_map(|f| Some(format!("{}<{}", f.code, f.caused_by.as_ref()?)));
         let found = (

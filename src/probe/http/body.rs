@@ -45,7 +45,10 @@ pub(super) fn cos_error(bytes: &[u8]) -> Option<CosError> {
                 path.pop();
             }
             Ok(Event::Text(content)) => append(&mut error, &path, &content.xml_content(XmlVersion::Explicit1_0)),
-            Ok(Event::GeneralRef(reference)) => append(&mut error, &path, resolved(reference.as_ref())),
+            Ok(Event::GeneralRef(reference)) => match reference.resolve_char_ref() {
+                Ok(Some(character)) => append(&mut error, &path, character.encode_utf8(&mut [0; 4])),
+                _ => append(&mut error, &path, resolved(reference.as_ref())),
+            },
             Ok(Event::CData(content)) => append(&mut error, &path, content.as_ref()),
             Ok(Event::Eof) | Err(_) => break,
             Ok(_) => {}

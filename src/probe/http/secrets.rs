@@ -13,7 +13,7 @@ const MASK: &str = "****";
 /// Fewer characters of a secret than these give nothing away.
 const SHORTEST_PART: usize = 4;
 /// What stands before the signature in an Authorization header.
-const SIGNATURE: &str = "q-signature=";
+const SIGNATURE: &str = "q-signature";
 
 /// Replaces secrets in everything that came from the server.
 pub(super) fn scrub(credential: &Credential, http: &mut Http, outcome: &mut Outcome) {
@@ -32,7 +32,13 @@ pub(super) fn scrub(credential: &Credential, http: &mut Http, outcome: &mut Outc
             text.push_str(MASK);
         }
     };
-    http.headers.iter_mut().for_each(|header| mask(&mut header.value));
+    for header in &mut http.headers {
+        mask(&mut header.value);
+        // Names arrive in lower case, whatever they were.
+        if secrets.iter().any(|secret| header.name.contains(&secret.to_ascii_lowercase())) {
+            MASK.clone_into(&mut header.name);
+        }
+    }
     if let Some(error) = &mut http.error {
         mask(&mut error.code);
         mask(&mut error.message);
@@ -74,9 +80,19 @@ fn spellings(credential: &Credential) -> Vec<String> {
         .flat_map(|secret| {
             let strict = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
             let encoded = sign::encode(secret);
-            [secret.to_owned(), encoded.to_ascii_lowercase(), encoded, strict]
+            [secret.to_owned(), lower_hex(&encoded), lower_hex(&strict), encoded, strict]
         })
         .collect()
+}
+
+/// Percent-encoded text with the hex digits, and only those, in lower case.
+fn lower_hex(encoded: &str) -> String {
+    let mut parts = encoded.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (hex, rest) = part.split_at(part.len().min(2));
+        format!("{text}%{}{rest}", hex.to_ascii_lowercase())
+    })
 }
 
 #[cfg(test)]
@@ -105,11 +121,17 @@ mod tests {
         };
         let mut outcome = Outcome::failed_with(FailureKind::Other, "saw t0k+en==");
         scrub(&credential, &mut http, &mut outcome);
-        assert_eq!(http.headers[0].value, "a **** q-signature=****");
+        assert_eq!(http.headers[0].value, "a **** q-signature****");
         let error = http.error.unwrap();
         assert_eq!(error.message, "key ****");
         assert_eq!(error.format_string.as_deref(), Some("get\n/\n\nhost=x&x-cos-security-token=****\n"));
         assert_eq!(outcome, Outcome::failed_with(FailureKind::Other, "saw ****"));
+    }
+
+    #[test]
+    fn only_hex_digits_change_their_case() {
+        assert_eq!(lower_hex("T0K%2BEn%3D%3D"), "T0K%2bEn%3d%3d");
+        assert_eq!(lower_hex("plain"), "plain");
     }
 
     #[test]

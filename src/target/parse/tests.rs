@@ -81,6 +81,10 @@ fn ports_and_protocols() {
     assert_eq!(services(B), vec![Service::customary(80), Service::customary(443)]);
     assert_eq!(services("192.0.2.7:443"), vec![Service::customary(443)]);
     assert_eq!(services("192.0.2.7:8080"), vec![Service { port: 8080, protocol: Protocol::Tcp }]);
+    assert_eq!(
+        services("HTTPS://h.example:8443?q-signature=x"),
+        vec![Service { port: 8443, protocol: Protocol::Https }]
+    );
     assert_eq!(services("https://h.example:8443/"), vec![Service { port: 8443, protocol: Protocol::Https }]);
 }
 
@@ -92,7 +96,7 @@ fn refusals_say_how_it_should_look() {
         ("Example_Bucket-1250000000", "cannot be part of its name"),
         ("-x-1250000000", "begin or end with a dash"),
         ("guangzhou", "did you mean ap-guangzhou"),
-        ("ftp://x.example/", "http, https, cos"),
+        ("ftp://u:pw@x.example/", "http, https or cos"),
         ("https://user:pw@x.example/", "credentials come from the environment"),
         ("x.example:0", "1 to 65535"),
         ("x.example:http", "1 to 65535"),
@@ -107,6 +111,7 @@ fn refusals_say_how_it_should_look() {
     ] {
         let problem = parse(input).expect_err(input);
         assert!(problem.contains(says), "{input}: {problem}");
+        assert!(!problem.contains("pw"), "{problem}");
         assert!(!problem.ends_with('.') && !problem.starts_with(char::is_uppercase), "{problem}");
     }
     let no_region = Target::parse(B, &TargetDefaults::default()).unwrap_err().to_string();
