@@ -145,7 +145,7 @@ fn an_interrupted_run_reports_what_was_measured() {
     let samples = &connect.detail.tcp().unwrap().samples;
     assert!(connect.outcome.is_success() && samples.len() == 3, "{connect:?}");
     assert!(samples.iter().all(|sample| sample.outcome.is_success() && sample.elapsed_us.is_some()), "{samples:?}");
-    let request = only(&report, Stage::HttpRoundTrip);
+    let request = report.evidence.iter().find(|o| o.stage == Stage::HttpRoundTrip).unwrap();
     assert!(is_not_run(&request.outcome, NotRunReason::Interrupted), "{request:?}");
 }
 
