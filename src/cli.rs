@@ -10,7 +10,7 @@ mod output;
 mod sign;
 mod values;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use check::{CheckArgs, Job, replay_file};
 #[cfg(feature = "lab")]
@@ -30,6 +30,20 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Reads the command line. A variable that is set to nothing counts as not set, as templates of containers leave it.
+///
+/// # Errors
+/// clap's refusal, or the text of `--help` and `--version`.
+pub fn parse() -> Result<Cli, clap::Error> {
+    let is_blank =
+        |argument: &clap::Arg| argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let without_blanks = |argument: clap::Arg| {
+        if is_blank(&argument) { argument.env(clap::builder::Resettable::Reset) } else { argument }
+    };
+    let command = Cli::command().mut_subcommands(|subcommand| subcommand.mut_args(without_blanks));
+    Cli::from_arg_matches(&command.try_get_matches()?)
 }
 
 /// The commands.

@@ -5,8 +5,7 @@ mod progress;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-use cosprobe::cli::{CheckArgs, Cli, Command, Job, OutputArgs, replay_file, write_report};
+use cosprobe::cli::{CheckArgs, Command, Job, OutputArgs, replay_file, write_report};
 use cosprobe::error::{Error, exit};
 use cosprobe::report::{Format, Report, Style, exit_code, render, schema};
 use cosprobe::run::Progress;
@@ -14,7 +13,7 @@ use cosprobe::run::Progress;
 use progress::Shown;
 
 fn main() -> ExitCode {
-    let code = match Cli::try_parse() {
+    let code = match cosprobe::cli::parse() {
         Ok(cli) => execute(cli.command).unwrap_or_else(|error| {
             tell(&format!("error: {error}"));
             error.exit_code()

@@ -186,7 +186,7 @@ impl Target {
             EndpointRole::Path => self.bucket.as_ref().map_or("/".to_owned(), |bucket| format!("/{bucket}/")),
             _ => "/".to_owned(),
         };
-        self.path != root && self.path != "/"
+        self.path != root && self.path != "/" && format!("{}/", self.path) != root
     }
 
     /// Whether the host belongs to COS, so that a signature may be sent there.

@@ -232,7 +232,8 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
         let lost_here = ended
             .clone()
             .filter(|sample| {
-                sample.syn_retransmits.is_some_and(|count| count > 0) || sample.outcome.failure().is_some()
+                sample.syn_retransmits.is_some_and(|count| count > 0)
+                    || sample.outcome.failure().is_some_and(|kind| !kind.is_local())
             })
             .count();
         sent += ended.count();

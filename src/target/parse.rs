@@ -60,7 +60,9 @@ impl Target {
         };
         // A pre-signed URL carries a signature, which is not for reports.
         text.split(['?', '#']).next().unwrap_or_default().clone_into(&mut target.input);
-        target.path = request_path(&target, parts.key)?;
+        // A bucket that was given by name is not in the key; in a path-style URL it is.
+        let prefix = target.bucket.clone().filter(|_| target.role == EndpointRole::Path && !names_path_style(&parts));
+        target.path = request_path(prefix.as_deref(), parts.key)?;
         target.services = services(&parts, bucket_scheme, defaults)?;
         Ok(target)
     }
@@ -234,8 +236,15 @@ fn near_suffix(host: &str) -> Option<&'static str> {
     super::COS_SUFFIXES.iter().find(|suffix| strsim::damerau_levenshtein(&tail, suffix) <= 2).copied()
 }
 
-/// The decoded path of the requests. For `cos://` and path-style the bucket is not part of the key.
-fn request_path(target: &Target, key: &str) -> Result<String, Error> {
+/// Whether a target is a service host with the bucket behind it.
+fn names_path_style(parts: &Parts<'_>) -> bool {
+    parts.scheme != Some("cos")
+        && parts.name.contains('.')
+        && HostForm::read(parts.name).is_ok_and(|form| form.is_some_and(|form| form.role == EndpointRole::Service))
+}
+
+/// The decoded path of the requests, with the bucket before the key where there is a `prefix`.
+fn request_path(prefix: Option<&str>, key: &str) -> Result<String, Error> {
     let decoded = percent_decode_str(key)
         .decode_utf8()
         .map_err(|_| Error::Usage("the object key in the target is not UTF-8 after decoding".to_owned()))?;
@@ -243,12 +252,7 @@ fn request_path(target: &Target, key: &str) -> Result<String, Error> {
         return usage("the object key in the target contains a control character");
     }
     let path = if decoded.is_empty() { "/".to_owned() } else { decoded.into_owned() };
-    Ok(match (&target.role, &target.bucket) {
-        (EndpointRole::Path, Some(bucket)) if !path.trim_start_matches('/').starts_with(bucket.as_str()) => {
-            format!("/{bucket}{path}")
-        }
-        _ => path,
-    })
+    Ok(prefix.map_or_else(|| path.clone(), |bucket| format!("/{bucket}{path}")))
 }
 
 fn services(parts: &Parts<'_>, bucket_scheme: bool, defaults: &TargetDefaults) -> Result<Vec<Service>, Error> {

@@ -76,6 +76,21 @@ fn endpoint_flag_builds_every_role() {
 }
 
 #[test]
+fn the_bucket_stands_before_the_key_in_path_style() {
+    let defaults = TargetDefaults {
+        region: Some("ap-guangzhou".to_owned()),
+        role: Some(EndpointRole::Path),
+        ..TargetDefaults::default()
+    };
+    let built = Target::parse(&format!("cos://{B}/{B}/x"), &defaults).unwrap();
+    assert_eq!(built.path, format!("/{B}/{B}/x"));
+    let url = parse(&format!("https://cos.ap-guangzhou.myqcloud.com/{B}")).unwrap();
+    assert_eq!((url.path.as_str(), url.asks_for_object()), (format!("/{B}").as_str(), false));
+    let object = parse(&format!("https://cos.ap-guangzhou.myqcloud.com/{B}/x")).unwrap();
+    assert!(object.asks_for_object());
+}
+
+#[test]
 fn ports_and_protocols() {
     let services = |input: &str| parse(input).unwrap().services;
     assert_eq!(services(B), vec![Service::customary(80), Service::customary(443)]);

@@ -158,3 +158,9 @@ fn signing_needs_a_key_and_usable_words() {
         assert!(!ran.stderr.contains("fakeSecretKey"), "{ran:?}");
     }
 }
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let ran = Cosprobe::new(["demo"]).variable("COSPROBE_FORMAT", "").variable("COSPROBE_FAIL_ON", "").run();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
