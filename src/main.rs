@@ -72,6 +72,7 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
 
 /// Runs to the end. One thread is enough: probes wait, they do not compute.
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    cosprobe::sys::raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -6,6 +6,7 @@ use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -122,6 +123,16 @@ fn icmp_error(error: &libc::sock_extended_err, from: Option<IpAddr>) -> Option<I
     };
     let from = from.filter(|address| !address.is_unspecified());
     Some(IcmpError { is_v6, icmp_type: error.ee_type, code: error.ee_code, from })
+}
+
+/// Lets the process open as many files as its hard limit allows: every connect under way is one.
+pub fn raise_file_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // Where it is not allowed, connects beyond the limit fail as what they are, too many open files.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 /// Lets SIGINT and SIGTERM end the process again, after handlers for them were installed.
