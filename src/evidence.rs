@@ -204,17 +204,17 @@ impl Evidence {
 
 /// Text from the network or the system, fit to be shown: control characters become `?`, and the length is bounded.
 pub fn clean(text: &str, most: usize) -> String {
-    let mut cleaned: String =
-        text.trim().chars().take(most).map(|c| if c.is_control() || is_bidi(c) { '?' } else { c }).collect();
+    let mut cleaned: String = text.trim().chars().take(most).map(|c| if is_harmless(c) { c } else { '?' }).collect();
     if text.trim().chars().nth(most).is_some() {
         cleaned.push('…');
     }
     cleaned
 }
 
-/// Characters that reorder what surrounds them on a terminal.
-const fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a character neither controls a terminal nor reorders what surrounds it there.
+pub(crate) fn is_harmless(c: char) -> bool {
+    let is_bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !c.is_control() && !is_bidi
 }
 
 #[cfg(test)]

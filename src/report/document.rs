@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::config::Policy;
 use crate::diagnose::{AddressView, Finding, Verdict, addresses, diagnose, verdict};
-use crate::evidence::{Evidence, Observation, Stage};
+use crate::evidence::{Evidence, Observation, Stage, is_harmless};
 use crate::target::Target;
 
 /// The version that is written.
@@ -157,9 +158,38 @@ impl Report {
             let version = crate::evidence::clean(&head.format_version, 40);
             return Err(format!("format version {version} is not known to this version of cosprobe"));
         }
-        let saved: Saved = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        defuse(&mut document);
+        let saved: Saved = serde_json::from_value(document).map_err(|error| error.to_string())?;
         Ok(saved.judged())
     }
+}
+
+/// The members whose line ends are part of what COS signed. They are shown with their line ends made visible.
+const OF_SEVERAL_LINES: [&str; 2] = ["format_string", "string_to_sign"];
+
+/// Cleans the texts of a document that somebody else may have written: on a terminal they must not move the cursor or begin a
+/// line of their own. A report of ours was cleaned when it was recorded and stays as it is.
+fn defuse(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = without_controls(text, false),
+        Value::Array(items) => items.iter_mut().for_each(defuse),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if OF_SEVERAL_LINES.contains(&name.as_str()) => {
+                        *text = without_controls(text, true);
+                    }
+                    member => defuse(member),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn without_controls(text: &str, keep_line_ends: bool) -> String {
+    text.chars().map(|c| if is_harmless(c) || (keep_line_ends && c == '\n') { c } else { '?' }).collect()
 }
 
 /// What is read of a saved report. Everything derived is derived anew, so that words of a later version do no harm there.

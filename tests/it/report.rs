@@ -207,3 +207,21 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_report_of_a_stranger_can_neither_move_the_cursor_nor_forge_a_line() {
+    let text = read("tests/golden/bad-signature.json");
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    let forged = "\u{1b}[2J\nhealthy [private route]: all is well";
+    document["targets"][0]["region"] = forged.into();
+    let exchanges = document["evidence"].as_array_mut().unwrap().iter_mut();
+    for error in exchanges.filter_map(|o| o["detail"].get_mut("error")).filter(|error| error.is_object()) {
+        error["message"] = forged.into();
+        error["format_string"] = forged.into();
+    }
+    let report = Report::read(&document.to_string()).unwrap();
+    let table = render(&report, Format::Table, Style::default());
+    assert!(!table.contains('\u{1b}'), "{table}");
+    assert!(table.contains("?[2J?healthy"), "the planted text is there, and harmless: {table}");
+    assert!(!table.lines().any(|line| line.trim_start().starts_with("healthy [")), "{table}");
+}
