@@ -17,7 +17,7 @@ pub use check::{CheckArgs, Job, replay_file};
 pub use demo::{demo_job, demo_list, demo_scenario};
 pub use explain::ExplainArgs;
 pub use output::{OutputArgs, write_report};
-pub use sign::SignArgs;
+pub use sign::{Answer, SignArgs};
 
 /// Tells whether this machine can reach a Tencent Cloud COS bucket well, over which network, and if not, why.
 #[derive(Debug, Parser)]
@@ -58,8 +58,8 @@ pub enum Command {
     Diagnose(DiagnoseArgs),
     /// Show the page of a finding, or list all findings
     Explain(ExplainArgs),
-    /// Make a COS request signature, offline
-    Sign(SignArgs),
+    /// Make a COS request signature, pre-signed URL or upload form, or verify one; offline
+    Sign(Box<SignArgs>),
     /// Print the JSON Schema of the report
     Schema,
 }

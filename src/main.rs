@@ -5,7 +5,7 @@ mod progress;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use cosprobe::cli::{CheckArgs, Command, Job, OutputArgs, replay_file, write_report};
+use cosprobe::cli::{Answer, CheckArgs, Command, Job, OutputArgs, replay_file, write_report};
 use cosprobe::error::{Error, exit};
 use cosprobe::report::{Format, Report, Style, exit_code, render, schema};
 use cosprobe::run::Progress;
@@ -37,7 +37,7 @@ fn execute(command: Command) -> Result<u8, Error> {
             finish(&report, &arguments.output)
         }
         Command::Explain(arguments) => print(&arguments.text()?),
-        Command::Sign(arguments) => print(&arguments.text()?),
+        Command::Sign(arguments) => answer(&arguments.answer()?),
         Command::Schema => print(&schema()),
     }
 }
@@ -132,6 +132,14 @@ fn no_color_is_set() -> bool {
 fn terminal_width(to_terminal: bool) -> usize {
     let width = to_terminal.then(|| console::Term::stdout().size_checked()).flatten();
     width.map_or(80, |(_, columns)| usize::from(columns))
+}
+
+fn answer(answer: &Answer) -> Result<u8, Error> {
+    write_report(&answer.text, None)?;
+    for hint in &answer.hints {
+        tell(&format!("hint: {hint}"));
+    }
+    Ok(answer.code)
 }
 
 fn print(text: &str) -> Result<u8, Error> {

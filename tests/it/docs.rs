@@ -141,7 +141,7 @@ fn links_between_pages_lead_somewhere() {
 
 /// The words of a line of shell up to the first comment, pipe, redirection or end of the command.
 fn words(line: &str) -> Vec<String> {
-    let is_end = |word: &&str| !["#", "|", ">", "2>", "&&", "||"].contains(word) && !word.starts_with(['>', '#']);
+    let is_end = |word: &&str| !["#", "|", "<", ">", "2>", "&&", "||"].contains(word) && !word.starts_with(['>', '#']);
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace().take_while(is_end) {
         let ended = word.ends_with(';');

@@ -55,7 +55,8 @@ fn every_flag_of_check_is_also_a_variable() {
 #[test]
 fn no_argument_takes_a_secret() {
     for command in Cli::command().get_subcommands() {
-        for argument in command.get_arguments() {
+        // One with a fixed set of words takes no secret, whatever its name is.
+        for argument in command.get_arguments().filter(|argument| argument.get_possible_values().is_empty()) {
             let flag = argument.get_long().unwrap_or_default();
             let words = ["secret", "password", "token", "credential"];
             assert!(words.iter().all(|word| !flag.contains(word)), "{} --{flag}", command.get_name());
