@@ -17,6 +17,7 @@ mod judged;
 mod loopback;
 mod netns;
 mod report;
+mod sdk;
 mod sign;
 mod support;
 mod tidy;
