@@ -15,10 +15,21 @@ pub(super) struct Recipe {
     pub(super) value: fn(&str) -> String,
     /// Whether parameters and headers are put into order.
     pub(super) is_sorted: bool,
-    /// Whether the last line of the StringToSign is ended.
-    pub(super) ends_last_line: bool,
+    /// Which of the two texts end with a line end.
+    pub(super) ended: Ended,
     /// Whether the SignKey is used as its 20 bytes.
     pub(super) uses_key_bytes: bool,
+}
+
+/// Which of the two texts end with a line end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Both, as COS has it.
+    Both,
+    /// The `StringToSign` only.
+    StringToSign,
+    /// The `FormatString` only.
+    FormatString,
 }
 
 /// COS's own recipe (COS documentation, "Request Signature").
@@ -27,7 +38,7 @@ pub(super) const COS: Recipe = Recipe {
     name: |name| encode(name).to_ascii_lowercase(),
     value: encode,
     is_sorted: true,
-    ends_last_line: true,
+    ended: Ended::Both,
     uses_key_bytes: false,
 };
 
@@ -43,13 +54,14 @@ impl Recipe {
         let (url_param_list, params) = self.list(request.params);
         let (header_list, headers) = self.list(request.headers);
         let method = request.method.to_ascii_lowercase();
-        let format_string = format!("{method}\n{}\n{params}\n{headers}\n", (self.path)(request.path));
+        let end = if self.ended == Ended::StringToSign { "" } else { "\n" };
+        let format_string = format!("{method}\n{}\n{params}\n{headers}{end}", (self.path)(request.path));
         Canonical { format_string, header_list, url_param_list }
     }
 
     pub(super) fn string_to_sign(&self, format_string: &str, sign_time: KeyTime) -> String {
         let digest = hex::encode(Sha1::digest(format_string.as_bytes()));
-        let end = if self.ends_last_line { "\n" } else { "" };
+        let end = if self.ended == Ended::FormatString { "" } else { "\n" };
         format!("sha1\n{sign_time}\n{digest}{end}")
     }
 

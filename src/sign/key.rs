@@ -1,6 +1,7 @@
 //! The SignKey: a key that is as good as the secret key for as long as its validity lasts.
 
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
 
@@ -14,7 +15,8 @@ pub struct SignKey(SecretString);
 impl SignKey {
     /// The SignKey of a secret key for a validity.
     pub fn new(secret_key: &str, key_time: KeyTime) -> Self {
-        Self(hex::encode(hmac_sha1(secret_key.as_bytes(), &key_time.to_string())).into())
+        let bytes = Zeroizing::new(hmac_sha1(secret_key.as_bytes(), &key_time.to_string()));
+        Self(hex::encode(bytes.as_slice()).into())
     }
 
     /// The hex digits, for those who ask for them.
@@ -29,10 +31,10 @@ impl SignKey {
 
     /// Signs a text with the 20 bytes that the hex digits stand for: what COS does not do.
     pub(super) fn sign_with_bytes(&self, text: &str) -> String {
-        let mut bytes = secrecy::SecretBox::new(Box::new([0_u8; 20]));
+        let mut bytes = Zeroizing::new([0_u8; 20]);
         // The digits are those of `new`.
-        let _ = hex::decode_to_slice(self.expose(), secrecy::ExposeSecretMut::expose_secret_mut(&mut bytes));
-        hex::encode(hmac_sha1(bytes.expose_secret(), text))
+        let _ = hex::decode_to_slice(self.expose(), bytes.as_mut_slice());
+        hex::encode(hmac_sha1(bytes.as_slice(), text))
     }
 }
 

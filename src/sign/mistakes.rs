@@ -2,7 +2,9 @@
 //!
 //! To add one: a row in [`RECIPES`], or in [`find`] when it is about the request and not about its writing.
 
-use super::canonical::{COS, Recipe};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::canonical::{COS, Ended, Recipe};
 use super::verify::Claim;
 use super::{Request, SignKey, encode, encode_path};
 
@@ -36,11 +38,20 @@ const RECIPES: &[Mistake] = &[
     ("over values that were encoded twice", Recipe { value: |value| encode(&encode(value)), ..COS }),
     ("over parameters and headers in the order of their lists instead of sorted", Recipe { is_sorted: false, ..COS }),
     ("with the SignKey as 20 bytes instead of its 40 hex digits", Recipe { uses_key_bytes: true, ..COS }),
-    ("over a StringToSign without the line end after its last line", Recipe { ends_last_line: false, ..COS }),
+    ("over a StringToSign without the line end after its last line", Recipe { ended: Ended::FormatString, ..COS }),
+    ("over a FormatString without the line end after its last line", Recipe { ended: Ended::StringToSign, ..COS }),
+    ("over the path without its first part, which is the bucket in path style", Recipe { path: without_bucket, ..COS }),
 ];
 
 /// Methods that a signature may have been made for by mistake.
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
+
+/// What a secret key may have caught when it was copied or read from a file.
+const KEY_ENDS: [(&str, &str); 3] = [("\n", "a line end"), ("\r\n", "a line end of Windows"), (" ", "a blank")];
+
+fn without_bucket(path: &str) -> String {
+    path.strip_prefix('/').and_then(|path| path.find('/').map(|at| path[at..].to_owned())).unwrap_or_default()
+}
 
 fn without_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
@@ -67,7 +78,31 @@ pub(super) fn find(claim: &Claim<'_>, secret_key: &str) -> Option<String> {
         .or_else(|| other_times(claim, secret_key).map(str::to_owned))
         .or_else(|| other_method(claim, secret_key))
         .or_else(|| other_host(claim, secret_key))
+        .or_else(|| other_lists(claim, secret_key).map(str::to_owned))
+        .or_else(|| other_key(claim, secret_key))
         .map(|cause| format!("the signature was made {cause}"))
+}
+
+/// The lists name something else than what was signed.
+fn other_lists(claim: &Claim<'_>, secret_key: &str) -> Option<&'static str> {
+    let (signed, sent) = (claim.signed, claim.sent);
+    let candidates = [
+        ("over all parameters, and q-url-param-list does not name them all", Request { params: sent.params, ..signed }),
+        ("over all headers, and q-header-list does not name them all", Request { headers: sent.headers, ..signed }),
+        ("over all parameters and headers, and the lists do not name them all", sent),
+        ("over no parameters, and q-url-param-list names some", Request { params: &[], ..signed }),
+        ("over no headers, and q-header-list names some", Request { headers: &[], ..signed }),
+        ("over no parameters and no headers, and the lists name some", Request { params: &[], headers: &[], ..signed }),
+    ];
+    candidates.into_iter().find(|(_, request)| claim.is_made_by(&COS, *request, secret_key)).map(|(cause, _)| cause)
+}
+
+fn other_key(claim: &Claim<'_>, secret_key: &str) -> Option<String> {
+    let is_made = |(end, _): &&(&str, &str)| {
+        let key = SecretString::from(format!("{secret_key}{end}"));
+        claim.is_made_by(&COS, claim.signed, key.expose_secret())
+    };
+    KEY_ENDS.iter().find(is_made).map(|(_, what)| format!("with {what} after the secret key"))
 }
 
 /// The validity is given twice, and Tencent's SDKs differ in which of the two they put into the `StringToSign`.

@@ -3,7 +3,6 @@
 //! Knows the request as it is sent, the signature and the key. The time is passed in.
 
 use super::canonical::{COS, Recipe};
-use super::difference::without_tokens;
 use super::parse::Given;
 use super::visible::short;
 use super::{KeyTime, Request, SignKey, encode, mistakes};
@@ -58,7 +57,7 @@ impl Window {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Verification {
     /// Whether the signature is the one that this request and this key have.
     pub matches: bool,
@@ -70,12 +69,24 @@ pub struct Verification {
     pub problems: Vec<String>,
     /// What works and may not be what is wanted.
     pub warnings: Vec<String>,
-    /// The canonical request, as COS computes it, without the values of tokens.
+    /// The canonical request, as COS computes it. It may hold a token.
     pub format_string: String,
     /// What the signature should be made over.
     pub string_to_sign: String,
     /// The signature as it should be. As good as a signature of one's own.
     pub signature: String,
+}
+
+impl std::fmt::Debug for Verification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verification")
+            .field("matches", &self.matches)
+            .field("window", &self.window)
+            .field("cause", &self.cause)
+            .field("problems", &self.problems)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A signature and what it says it is made over.
@@ -84,6 +95,8 @@ pub(super) struct Claim<'a> {
     pub(super) given: &'a Given,
     /// The part of the request that is signed.
     pub(super) signed: Request<'a>,
+    /// The whole request.
+    pub(super) sent: Request<'a>,
 }
 
 impl Claim<'_> {
@@ -105,7 +118,7 @@ pub fn verify(given: &Given, sent: Request<'_>, secret_id: &str, secret_key: &st
     let (params, missing_params) = listed(&given.url_param_list, sent.params);
     let (headers, missing_headers) = listed(&given.header_list, sent.headers);
     let signed = Request { params: &params, headers: &headers, ..sent };
-    let claim = Claim { given, signed };
+    let claim = Claim { given, signed, sent };
     let format_string = COS.canonical(signed).format_string;
     let string_to_sign = COS.string_to_sign(&format_string, given.sign_time);
     let signature = COS.signature(&string_to_sign, &SignKey::new(secret_key, given.key_time));
@@ -131,7 +144,7 @@ pub fn verify(given: &Given, sent: Request<'_>, secret_id: &str, secret_key: &st
         cause,
         problems,
         warnings: warnings(given, sent),
-        format_string: without_tokens(&format_string),
+        format_string,
         string_to_sign,
         signature,
     }

@@ -13,6 +13,7 @@ use crate::cli::check::read_text;
 use crate::credential::Credential;
 use crate::error::{Error, exit, usage};
 use crate::sign::Request;
+use crate::sign::difference::{differences, without_tokens};
 use crate::sign::parse::{self, Given, Problem};
 use crate::sign::presign::TOKEN_NAME;
 use crate::sign::verify::{Verification, Window, verify};
@@ -28,6 +29,10 @@ pub(super) struct VerifyArgs {
     /// Judge the validity at this time, RFC 3339 or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", requires = "verify", value_parser = time)]
     at: Option<Timestamp>,
+    /// File with the `FormatString` or `StringToSign` that COS sent with its refusal; tells in what it differs from the one
+    /// of this request. - is standard input
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    server_text: Option<PathBuf>,
 }
 
 /// The JSON object.
@@ -44,11 +49,12 @@ struct Verified<'a> {
     cause: Option<&'a str>,
     problems: &'a [String],
     warnings: &'a [String],
+    differences: &'a [String],
     key_time: String,
     sign_time: String,
     header_list: &'a str,
     url_param_list: &'a str,
-    format_string: &'a str,
+    format_string: String,
     string_to_sign: &'a str,
     signature_given: &'a str,
     signature_computed: &'a str,
@@ -56,6 +62,9 @@ struct Verified<'a> {
 
 impl SignArgs {
     pub(super) fn verified(&self, text: &str, credential: &Credential) -> Result<Answer, Error> {
+        if text == "-" && self.verify.server_text.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+            return usage("--verify and --server-text cannot both be standard input");
+        }
         let read;
         let text = if text == "-" {
             read = read_text(&PathBuf::from("-"), "the signature")?;
@@ -70,21 +79,42 @@ impl SignArgs {
         } else {
             parse::authorization(text).map(Sent::from_header).or_else(refused)?
         };
-        sent.overridden(&self.params(), true);
-        sent.overridden(&self.headers()?, false);
+        replace(&mut sent.params, self.params());
+        replace(&mut sent.headers, self.headers()?);
         sent.add_token(credential);
 
         let path = self.path(&sent.path)?;
         let request = Request { method: self.method(), path, params: &sent.params, headers: &sent.headers };
         let now = self.verify.at.unwrap_or_else(Timestamp::now);
         let secret_key = credential.secret_key.expose_secret();
-        let found = verify(&sent.given, request, &credential.secret_id, secret_key, now.as_second());
-        let verifies = found.matches && matches!(found.window, Window::Valid { .. });
+        let mut found = verify(&sent.given, request, &credential.secret_id, secret_key, now.as_second());
+        if is_url && credential.token.is_some() && !sent.has_token() {
+            found.warnings.push(format!("the key is a temporary one, and the request has no {TOKEN_NAME}"));
+        }
+        let differences = self.verify.server_differences(&found)?;
+        let answer = Judged { given: &sent.given, found: &found, now, differences };
         let text = match self.format {
-            SignFormat::Json => json(&sent.given, &found, now, verifies)?,
-            SignFormat::Text => shown(&sent.given, &found, now, self.explain),
+            SignFormat::Json => answer.json()?,
+            SignFormat::Text => answer.shown(self.explain),
         };
-        Ok(Answer { text, hints: Vec::new(), code: if verifies { exit::HEALTHY } else { exit::FINDINGS } })
+        Ok(Answer { text, hints: Vec::new(), code: if answer.verifies() { exit::HEALTHY } else { exit::FINDINGS } })
+    }
+}
+
+impl VerifyArgs {
+    /// In what the text that COS sent differs from that of this request.
+    fn server_differences(&self, found: &Verification) -> Result<Vec<String>, Error> {
+        let Some(path) = &self.server_text else { return Ok(Vec::new()) };
+        let theirs = read_text(path, "the text of COS")?.replace('\r', "");
+        // Copied from an error document, it may have lost line ends at its end, or have them written out.
+        let theirs = if theirs.trim_end().contains('\n') { theirs } else { theirs.replace("\\n", "\n") };
+        let is_to_sign = theirs.starts_with("sha1\n");
+        let (ours, lines) = if is_to_sign { (&found.string_to_sign, 3) } else { (&found.format_string, 4) };
+        let mut theirs = theirs.trim_end_matches('\n').to_owned();
+        while theirs.matches('\n').count() < lines {
+            theirs.push('\n');
+        }
+        Ok(differences(ours, &theirs).iter().map(ToString::to_string).collect())
     }
 }
 
@@ -106,11 +136,8 @@ impl Sent {
         Self { path: "/".to_owned(), params: Vec::new(), headers: Vec::new(), given }
     }
 
-    /// Puts pairs in the place of those with the same name.
-    fn overridden(&mut self, pairs: &[(String, String)], are_params: bool) {
-        let ours = if are_params { &mut self.params } else { &mut self.headers };
-        ours.retain(|(name, _)| !pairs.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
-        ours.extend_from_slice(pairs);
+    fn has_token(&self) -> bool {
+        self.params.iter().chain(&self.headers).any(|(name, _)| name.eq_ignore_ascii_case(TOKEN_NAME))
     }
 
     /// A signed token header that was not given is the token of the key, so that it need not be an argument.
@@ -123,6 +150,12 @@ impl Sent {
     }
 }
 
+/// Puts pairs in the place of those with the same name.
+fn replace(pairs: &mut Vec<(String, String)>, given: Vec<(String, String)>) {
+    pairs.retain(|(name, _)| !given.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
+    pairs.extend(given);
+}
+
 /// RFC 3339, or Unix seconds.
 fn time(text: &str) -> Result<Timestamp, String> {
     let seconds = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
@@ -130,60 +163,80 @@ fn time(text: &str) -> Result<Timestamp, String> {
     seconds.or_else(|| text.parse().ok()).ok_or_else(|| form.to_owned())
 }
 
-fn json(given: &Given, found: &Verification, now: Timestamp, verifies: bool) -> Result<String, Error> {
-    to_json(&Verified {
-        verifies,
-        signature_matches: found.matches,
-        window: found.window.word(),
-        window_seconds: found.window.seconds(),
-        valid_from: show::instant(given.key_time.start),
-        valid_until: show::instant(given.key_time.end),
-        judged_at: show::instant(now.as_second()),
-        secret_id_masked: given.masked_id(),
-        cause: found.cause.as_deref(),
-        problems: &found.problems,
-        warnings: &found.warnings,
-        key_time: given.key_time.to_string(),
-        sign_time: given.sign_time.to_string(),
-        header_list: &given.header_list,
-        url_param_list: &given.url_param_list,
-        format_string: &found.format_string,
-        string_to_sign: &found.string_to_sign,
-        signature_given: &given.signature,
-        signature_computed: &found.signature,
-    })
+/// A verification at its time, to be shown.
+struct Judged<'a> {
+    given: &'a Given,
+    found: &'a Verification,
+    now: Timestamp,
+    differences: Vec<String>,
 }
 
-fn shown(given: &Given, found: &Verification, now: Timestamp, explain: bool) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let mut line = |word: &str, sentence: &str| {
-        let _ = writeln!(text, "{word:9}  {sentence}");
-    };
-    line("signature", if found.matches { "matches" } else { "does not match" });
-    line("key", &given.masked_id());
-    line("validity", &show::span(given.key_time));
-    line("judged at", &format!("{}: {}", show::instant(now.as_second()), window(found.window)));
-    for problem in &found.problems {
-        line("problem", problem);
+impl Judged<'_> {
+    const fn verifies(&self) -> bool {
+        self.found.matches && matches!(self.found.window, Window::Valid { .. })
     }
-    match &found.cause {
-        Some(cause) => line("cause", cause),
-        None if !found.matches && found.problems.is_empty() => line(
-            "cause",
-            "not found: compare the FormatString with the signer's; or the secret key, the method or a signed value is another",
-        ),
-        None => {}
+
+    fn json(&self) -> Result<String, Error> {
+        let Self { given, found, now, differences } = self;
+        to_json(&Verified {
+            verifies: self.verifies(),
+            signature_matches: found.matches,
+            window: found.window.word(),
+            window_seconds: found.window.seconds(),
+            valid_from: show::instant(given.key_time.start),
+            valid_until: show::instant(given.key_time.end),
+            judged_at: show::instant(now.as_second()),
+            secret_id_masked: given.masked_id(),
+            cause: found.cause.as_deref(),
+            problems: &found.problems,
+            warnings: &found.warnings,
+            differences,
+            key_time: given.key_time.to_string(),
+            sign_time: given.sign_time.to_string(),
+            header_list: &given.header_list,
+            url_param_list: &given.url_param_list,
+            format_string: without_tokens(&found.format_string),
+            string_to_sign: &found.string_to_sign,
+            signature_given: &given.signature,
+            signature_computed: &found.signature,
+        })
     }
-    for warning in &found.warnings {
-        line("warning", warning);
+
+    fn shown(&self, explain: bool) -> String {
+        let Self { given, found, now, differences } = self;
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let mut line = |word: &str, sentence: &str| {
+            let _ = writeln!(text, "{word:10}  {sentence}");
+        };
+        line("signature", if found.matches { "matches" } else { "does not match" });
+        line("key", &given.masked_id());
+        line("validity", &show::span(given.key_time));
+        line("judged at", &format!("{}: {}", show::instant(now.as_second()), window(found.window)));
+        for problem in &found.problems {
+            line("problem", problem);
+        }
+        match &found.cause {
+            Some(cause) => line("cause", cause),
+            None if !found.matches && found.problems.is_empty() => line("cause", NOT_FOUND),
+            None => {}
+        }
+        for difference in differences {
+            line("difference", difference);
+        }
+        for warning in &found.warnings {
+            line("warning", warning);
+        }
+        if explain || !found.matches {
+            show::texts(&mut text, &found.format_string, &found.string_to_sign);
+        }
+        let _ = writeln!(text, "{}", verdict(found));
+        text
     }
-    if explain || !found.matches {
-        show::texts(&mut text, &found.format_string, &found.string_to_sign);
-    }
-    let _ = writeln!(text, "{}", verdict(found));
-    text
 }
+
+const NOT_FOUND: &str =
+    "not found: the secret key, the method or a signed value is another, or there is more than one mistake";
 
 fn window(window: Window) -> String {
     match window {

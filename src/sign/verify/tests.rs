@@ -52,6 +52,14 @@ fn the_mistake_is_found_that_yields_the_very_signature() {
         ("/", &[("x", "a/b")], &[], ("", "x"), "get\n/\nx=a/b\n\n", "values that were not encoded"),
         ("/", &[("x", "a/b")], &[], ("", "x"), "get\n/\nx=a%252Fb\n\n", "encoded twice"),
         ("/", &[("a", "1"), ("b", "2")], &[], ("", "b;a"), "get\n/\nb=2&a=1\n\n", "in the order of their lists"),
+        ("/b/k", &[], &[host], ("host", ""), "get\n/k\n\nhost=h.example\n", "the bucket in path style"),
+        ("/", &[], &[host], ("host", ""), "get\n/\n\nhost=h.example", "over a FormatString without the line end"),
+        ("/", &[("x", "1")], &[], ("", ""), "get\n/\nx=1\n\n", "over all parameters, and"),
+        ("/", &[], &[host], ("", ""), "get\n/\n\nhost=h.example\n", "over all headers, and"),
+        ("/", &[("x", "1")], &[host], ("", ""), "get\n/\nx=1\nhost=h.example\n", "over all parameters and headers"),
+        ("/", &[("x", "1")], &[], ("", "x"), "get\n/\n\n\n", "over no parameters, and"),
+        ("/", &[], &[host], ("host", ""), "get\n/\n\n\n", "over no headers, and"),
+        ("/", &[("x", "1")], &[host], ("host", "x"), "get\n/\n\n\n", "over no parameters and no headers"),
         ("/", &[], &[host], ("host", ""), "head\n/\n\nhost=h.example\n", "for HEAD instead of GET"),
         ("/", &[], &[host], ("host", ""), "get\n/\n\nhost=h.example%3A443\n", "for the host h.example:443"),
     ] {
@@ -74,6 +82,12 @@ fn the_text_and_the_key_can_be_wrong_as_well() {
         (key.sign(&format!("sha1\n{times}\n{digest}")), "without the line end after its last line"),
         (key.sign_with_bytes(&format!("sha1\n{times}\n{digest}\n")), "as 20 bytes"),
     ] {
+        let found = verify(&given("", "", &signature), sent, ID, KEY, NOW);
+        assert!(found.cause.as_deref().is_some_and(|found| found.contains(cause)), "{cause}: {found:?}");
+    }
+    for (end, cause) in [("\n", "with a line end after"), ("\r\n", "line end of Windows"), (" ", "with a blank after")]
+    {
+        let signature = SignKey::new(&format!("{KEY}{end}"), times).sign(&format!("sha1\n{times}\n{digest}\n"));
         let found = verify(&given("", "", &signature), sent, ID, KEY, NOW);
         assert!(found.cause.as_deref().is_some_and(|found| found.contains(cause)), "{cause}: {found:?}");
     }

@@ -101,10 +101,10 @@ fn exit_code_and_last_line_agree() {
 fn the_flags_go_before_the_url() {
     let url = url();
     for (arguments, words) in [
-        (&["--method=HEAD"][..], "cause      the signature was made for GET instead of HEAD"),
-        (&["--path=/a b/"], "cause      the signature was made over the path without the slash at its end"),
-        (&["--host-header=other-1250000000.cos.ap-guangzhou.myqcloud.com"], "cause      not found"),
-        (&["--param=acl"], "warning    parameter acl is not signed"),
+        (&["--method=HEAD"][..], "cause       the signature was made for GET instead of HEAD"),
+        (&["--path=/a b/"], "cause       the signature was made over the path without the slash at its end"),
+        (&["--host-header=other-1250000000.cos.ap-guangzhou.myqcloud.com"], "cause       not found"),
+        (&["--param=acl"], "warning     parameter acl is not signed"),
     ] {
         let ran = verify(&[&[url.as_str(), "--at", NOW], arguments].concat());
         assert!(ran.stdout.lines().any(|line| line.starts_with(words)), "{words}: {ran:?}");
@@ -135,6 +135,48 @@ fn a_signed_token_comes_from_the_key_and_is_not_shown() {
         let ran = sign(Some("anotherFakeToken"), &arguments);
         assert!(ran.code == Some(1) && !ran.stdout.contains("akeToken"), "{ran:?}");
     }
+}
+
+#[test]
+fn the_text_of_cos_is_compared() {
+    let url = url();
+    for (text, lines) in [
+        (format!("get\n/a b\n\nhost={HOST}\n"), &[][..]),
+        (format!("get\\n/a b\\n\\nhost={HOST}\\n"), &[]),
+        (format!("get\r\n/a b\r\n\r\nhost={HOST}"), &[]),
+        (
+            format!("head\n/a%20b\n\nhost={HOST}&x-cos-security-token=fakeTokenOfNobody\n"),
+            &[
+                "method: signed 'get', computed 'head'",
+                "path: signed '/a b', computed '/a%20b': the path was computed percent-encoded and signed decoded",
+                "header x-cos-security-token is in the computed text and was not signed",
+            ],
+        ),
+        ("sha1\r\n1700000000;1700003601\r\nab".to_owned(), &["time: ", "digest of the request: "]),
+        ("nothing".to_owned(), &["method: ", "path: ", "header host was signed and is not"]),
+    ] {
+        let command = |format: &str| {
+            Cosprobe::new(["sign", "--verify", &url, "--at", NOW, "--server-text=-", "--format", format])
+                .variable("COS_SECRET_ID", ID)
+                .variable("COS_SECRET_KEY", KEY)
+                .input(&text)
+                .run()
+        };
+        let ran = command("text");
+        let found: Vec<&str> = ran.stdout.lines().filter_map(|line| line.strip_prefix("difference  ")).collect();
+        assert_eq!(found.len(), lines.len(), "{text:?}: {ran:?}");
+        assert!(found.iter().zip(lines).all(|(found, line)| found.starts_with(line)), "{text:?}: {ran:?}");
+        assert_eq!(command("json").json()["differences"].as_array().unwrap().len(), lines.len(), "{text:?}");
+        assert!(!ran.stdout.contains("fakeTokenOfNobody"), "{ran:?}");
+    }
+    let both = verify(&["-", "--server-text=-"]);
+    assert!(both.code == Some(2) && both.stderr.contains("--server-text"), "{both:?}");
+}
+
+#[test]
+fn a_temporary_key_needs_its_token_in_the_url() {
+    let ran = sign(Some(TOKEN), &["--verify", &url(), "--at", NOW]);
+    assert!(ran.stdout.contains("warning     the key is a temporary one, and the request has no x-cos"), "{ran:?}");
 }
 
 #[test]
