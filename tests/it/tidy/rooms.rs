@@ -20,7 +20,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("run", &["plan", "probe", "evidence", "config"]),
     ("diagnose", &["evidence", "target", "addr", "region", "config::Policy", "config::Route"]),
     ("report", &["evidence", "diagnose", "target", "config::Policy", "error::exit"]),
-    ("lab", &["addr", "config", "error", "sign", "target"]),
+    ("lab", &["addr", "config", "error", "region", "sign", "target"]),
     ("cli", &["*"]),
     ("lib", &["*"]),
     ("main", &["*"]),
