@@ -3,14 +3,22 @@
 //! It is reached only through the seams that users have: the address of a name server, `--connect-to` rules and a file with
 //! a CA certificate. Nothing in the rest of cosprobe knows that it talks to a lab. [`SCENARIOS`] is the table of what can
 //! go wrong (`lab/scenarios.rs`), `dns` answers names, `pki` makes certificates, `web` takes connections and spoils answers,
-//! `cos` says what COS would say, `account` checks signatures. To add a fault: a row in the table, and the compiler names
-//! the rest when the row needs a new word.
+//! `cos` says what COS would say: `hosts` tells it which endpoint was asked, `account` who asks and what that one may do,
+//! `objects` what is stored. To add a fault: a row in the table, and the compiler names the rest when the row needs a new word.
 
 mod account;
+mod asked;
 mod cos;
 mod dns;
+mod form;
+mod hosts;
+mod keys;
+mod moment;
+mod objects;
 mod pki;
 mod raw_dns;
+mod refusal;
+mod reply;
 mod scenario;
 mod scenarios;
 mod web;
@@ -31,8 +39,10 @@ use crate::addr::{AddressScope, scope_of};
 use crate::config::ConnectTo;
 use crate::error::Error;
 
+pub use keys::Key;
 pub use scenario::{
-    AccountBehaviour, AnswerBehaviour, CertificateBehaviour, DnsBehaviour, PortBehaviour, Scenario, TlsBehaviour,
+    AccountBehaviour, AnswerBehaviour, BucketBehaviour, CertificateBehaviour, ClientKey, DnsBehaviour, PortBehaviour,
+    Scenario, TlsBehaviour,
 };
 pub use scenarios::{SCENARIOS, find};
 
@@ -52,6 +62,16 @@ pub struct Calls {
     pub https: u32,
     /// Requests with a signature, among both.
     pub signed: u32,
+    /// Those among them that carry it in the Authorization header.
+    pub signed_by_header: u32,
+    /// Those that carry it in the query.
+    pub signed_by_query: u32,
+    /// Those that carry it in a form.
+    pub signed_by_form: u32,
+    /// PUT and POST, whether or not they were granted.
+    pub writes: u32,
+    /// DELETE, whether or not it was granted.
+    pub deletes: u32,
 }
 
 /// The same while the lab runs.
@@ -62,6 +82,11 @@ struct Counters {
     http: AtomicU32,
     https: AtomicU32,
     signed: AtomicU32,
+    signed_by_header: AtomicU32,
+    signed_by_query: AtomicU32,
+    signed_by_form: AtomicU32,
+    writes: AtomicU32,
+    deletes: AtomicU32,
     /// Numbers the answers across both ports, for their ids.
     answers: AtomicU32,
 }
@@ -73,7 +98,7 @@ fn count(counter: &AtomicU32) -> u32 {
 
 /// A running lab. Dropping it stops it and removes its files.
 pub struct Lab {
-    scenario: Scenario,
+    double: Arc<cos::Double>,
     counters: Arc<Counters>,
     names: dns::NameServer,
     connect_to: Vec<ConnectTo>,
@@ -85,7 +110,7 @@ pub struct Lab {
 
 impl std::fmt::Debug for Lab {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lab").field("scenario", &self.scenario.name).finish_non_exhaustive()
+        f.debug_struct("Lab").field("scenario", &self.double.scenario.name).finish_non_exhaustive()
     }
 }
 
@@ -97,6 +122,7 @@ impl Lab {
     /// for temporary files is not writable.
     pub async fn start(scenario: &Scenario) -> Result<Self, Error> {
         let scenario = *scenario;
+        let double = Arc::new(cos::Double { scenario, objects: objects::Objects::new() });
         let counters = Arc::new(Counters::default());
         let directory = PrivateDirectory::create()?;
         let pki = pki::make(scenario.certificate)?;
@@ -113,7 +139,7 @@ impl Lab {
             let refused = local_port(&refusing)?;
             let served = match behaviour {
                 PortBehaviour::Refuse => refused,
-                PortBehaviour::Serve => web::listen(&scenario, &counters, speech, &mut servers).await?,
+                PortBehaviour::Serve => web::listen(&double, &counters, speech, &mut servers).await?,
             };
             // Nobody redirects a sinkhole, and cosprobe must find out by itself that it leads nowhere.
             let mapped =
@@ -126,7 +152,7 @@ impl Lab {
             }));
         }
         Ok(Self {
-            scenario,
+            double,
             counters,
             names,
             connect_to,
@@ -152,24 +178,24 @@ impl Lab {
         &self.ca_file
     }
 
-    /// The client's key: its public half. It is not a key of any real account.
-    pub fn secret_id(&self) -> &str {
-        self.scenario.account.client_key().0
+    /// The client's key, when it has one. It is not a key of any real account.
+    pub fn key(&self) -> Option<Key> {
+        self.double.scenario.key.key()
     }
 
-    /// The client's key: its secret half.
-    pub fn secret_key(&self) -> &str {
-        self.scenario.account.client_key().1
+    /// What to check, as people type it.
+    pub fn target(&self) -> &'static str {
+        self.double.scenario.target
     }
 
-    /// The token of the client's key, when that is a temporary one.
-    pub fn token(&self) -> Option<&str> {
-        self.scenario.account.client_token()
-    }
-
-    /// The host to check.
+    /// The host of the target.
     pub fn host(&self) -> &'static str {
-        self.scenario.host
+        self.double.scenario.host()
+    }
+
+    /// The keys of the objects in the bucket, sorted.
+    pub fn objects(&self) -> Vec<String> {
+        self.double.objects.keys()
     }
 
     /// How often the lab was called until now, so that a test notices when it was not called at all.
@@ -181,6 +207,11 @@ impl Lab {
             http: read(&self.counters.http),
             https: read(&self.counters.https),
             signed: read(&self.counters.signed),
+            signed_by_header: read(&self.counters.signed_by_header),
+            signed_by_query: read(&self.counters.signed_by_query),
+            signed_by_form: read(&self.counters.signed_by_form),
+            writes: read(&self.counters.writes),
+            deletes: read(&self.counters.deletes),
         }
     }
 }

@@ -37,25 +37,25 @@ pub fn demo_scenario(name: &str) -> Result<&'static Scenario, Error> {
 /// The check of a running lab.
 ///
 /// # Errors
-/// When the lab's own host is refused, which is a defect.
+/// When the lab's own target is refused, which is a defect.
 pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
-    let credential = Credential {
-        secret_id: lab.secret_id().to_owned(),
-        secret_key: SecretString::from(lab.secret_key().to_owned()),
-        token: lab.token().map(|token| SecretString::from(token.to_owned())),
+    let credential = lab.key().map(|key| Credential {
+        secret_id: key.secret_id.to_owned(),
+        secret_key: SecretString::from(key.secret_key.to_owned()),
+        token: key.token.map(|token| SecretString::from(token.to_owned())),
         source: "the demo's fake key".to_owned(),
-    };
+    });
     let resolver = NameServer { address: lab.resolver(), transport: DnsTransport::Udp };
     let config = Config {
-        targets: vec![Target::parse(lab.host(), &TargetDefaults::default())?],
+        targets: vec![Target::parse(lab.target(), &TargetDefaults::default())?],
         limits: Limits::default(),
         family: Family::Both,
         name_servers: NameServers { system: false, extra: vec![resolver] },
         connect_to: lab.connect_to().to_vec(),
         trust: Trust { ca_file: Some(lab.ca_file().to_owned()) },
-        signing: Signing { has_credential: true, ..Signing::default() },
+        signing: Signing { has_credential: credential.is_some(), ..Signing::default() },
         policy: Policy::default(),
     };
     let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);
-    Ok(Job { config, credential: Some(credential), labels })
+    Ok(Job { config, credential, labels })
 }

@@ -1,223 +1,256 @@
 //! What COS would say to a request: status, headers and body. No input or output here.
 //!
-//! Source: COS documentation "Common Response Headers", "HEAD Bucket" and "Error Codes".
+//! Source: COS documentation "HEAD Bucket", "HEAD Object", "GET Object", "PUT Object", "POST Object", "DELETE Object", "GET
+//! Service" and "Error Codes".
 
-use std::fmt::Write;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
-use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
-use quick_xml::escape::escape;
+use hyper::Method;
+use hyper::header::HeaderValue;
 
-use super::account;
-use super::scenario::{AnswerBehaviour, Scenario};
-use super::scenarios::HOST;
+use super::account::{self, Action, Caller};
+use super::asked::Asked;
+use super::hosts::{BUCKET, Endpoint, HOST, Place, method_not_allowed, region_of};
+use super::moment::{Moment, http_date};
+use super::objects::{Object, Objects};
+use super::refusal::{Refusal, XML_HEAD};
+use super::reply::{self, HTML, Reply, XML};
+use super::scenario::{AnswerBehaviour, BucketBehaviour, Scenario};
 
-/// The region's own name, and the alias behind which COS's addresses stand.
-pub(super) const SERVICE_HOST: &str = "cos.ap-guangzhou.myqcloud.com";
-const REGION: &str = "ap-guangzhou";
-/// The COS machine that answers, as request ids tell. From TEST-NET-1 (RFC 5737).
-const NODE: [u8; 4] = [192, 0, 2, 80];
-const XML_HEAD: &str = "<?xml version='1.0' encoding='utf-8' ?>\n";
-
-/// When, and the how-manieth answer.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    /// The double's clock.
-    pub now: Timestamp,
-    /// Number of the request.
-    pub serial: u32,
+/// The COS double, without its servers.
+#[derive(Debug)]
+pub(super) struct Double {
+    pub scenario: Scenario,
+    pub objects: Objects,
 }
 
-impl Moment {
-    /// As in the Date header.
-    pub(super) fn date(self) -> String {
-        // The only timestamps without this form are before the year 0.
-        DateTimePrinter::new().timestamp_to_rfc9110_string(&self.now).unwrap_or_default()
+impl Double {
+    /// The answer to a request, of COS or of what stands in its place.
+    pub(super) fn answer(&self, mut asked: Asked, moment: Moment) -> Reply {
+        if let Some(host) = self.scenario.gateway {
+            asked.rewrite_host(host);
+        }
+        let mut reply = self.answer_on_open_connection(&asked, moment);
+        if asked.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            // The HTTP library says `close` by itself.
+            reply.headers_mut().remove("connection");
+        }
+        reply
     }
 
-    /// As COS makes them: the second, the machine and two numbers, all in hex, the machine's address little-endian.
-    pub(super) fn request_id(self) -> String {
-        let node = u32::from_le_bytes(NODE);
-        base64(format!("{:x}_{node:x}_{:x}_{:x}", self.now.as_second(), std::process::id(), self.serial).as_bytes())
+    fn answer_on_open_connection(&self, asked: &Asked, moment: Moment) -> Reply {
+        let refuse =
+            |status, code, message| reply::refuse(&Refusal::new(status, code, message), &resource(asked), moment);
+        match self.scenario.answer {
+            AnswerBehaviour::Portal => {
+                let page = "<html><title>Log in to this network</title></html>\n";
+                let headers = [("server", "portal"), ("location", "http://portal.example.net/login"), HTML];
+                reply::build(302, &headers, page, moment)
+            }
+            AnswerBehaviour::NotCos => {
+                let page = "<html><title>Welcome to nginx!</title></html>\n";
+                reply::build(200, &[("server", "nginx"), HTML], page, moment)
+            }
+            AnswerBehaviour::ServerError => {
+                refuse(500, "InternalError", "We encountered an internal error. Please try again.")
+            }
+            AnswerBehaviour::SlowDown => refuse(503, "SlowDown", "Reduce your request rate."),
+            AnswerBehaviour::ControlCharacters => defaced(asked, moment),
+            AnswerBehaviour::Cached => {
+                let mut reply = self.of_cos(asked, moment);
+                let age = moment.now.as_second() - moment.told.as_second();
+                reply.headers_mut().insert("age", HeaderValue::from(age));
+                reply
+            }
+            _ => self.of_cos(asked, moment),
+        }
     }
 
-    fn trace_id(self) -> String {
-        base64(format!("lab-trace-{:032x}", self.serial).as_bytes())
-    }
-}
-
-/// Why COS does not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    status: u16,
-    code: &'static str,
-    message: &'static str,
-    further: Vec<(&'static str, String)>,
-    tells_time: bool,
-}
-
-impl Refusal {
-    pub(super) const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message, further: Vec::new(), tells_time: false }
+    fn of_cos(&self, asked: &Asked, moment: Moment) -> Reply {
+        let place = match Place::of(&self.scenario, asked) {
+            Ok(place) => place,
+            Err(refusal) => return reply::refuse(&refusal, &resource(asked), moment),
+        };
+        match self.done(asked, &place, moment) {
+            Ok(reply) => reply,
+            Err(refusal) if place.endpoint == Endpoint::Website => reply::refuse_with_page(&refusal, moment),
+            Err(refusal) => reply::refuse(&refusal, &resource(asked), moment),
+        }
     }
 
-    /// Adds an element to the body.
-    pub(super) fn with(mut self, element: &'static str, text: String) -> Self {
-        self.further.push((element, text));
-        self
+    /// Does what was asked.
+    fn done(&self, asked: &Asked, place: &Place, moment: Moment) -> Result<Reply, Refusal> {
+        place.open_to_anybody(self.scenario.bucket, asked.method())?;
+        let caller = account::identify(&self.scenario, asked, moment.now.as_second())?;
+        let allow = |action| account::allow(&self.scenario, caller, action);
+        match (asked.method(), place.key.as_str()) {
+            (&Method::GET | &Method::HEAD, "") if place.endpoint == Endpoint::Service => {
+                allow(Action::ListBuckets)?;
+                Ok(self.list_of_buckets(moment))
+            }
+            (&Method::HEAD, "") => {
+                allow(Action::HeadBucket)?;
+                Ok(reply::of_cos(200, &[self.region_header(), XML], "", moment))
+            }
+            (&Method::GET, "") => {
+                allow(Action::Read)?;
+                Ok(self.list_of_objects(moment))
+            }
+            (&Method::POST, "") => self.post(asked, caller, moment),
+            (&Method::GET | &Method::HEAD, key) => {
+                allow(Action::Read)?;
+                self.read(asked, key, moment)
+            }
+            (&Method::PUT, key) if !key.is_empty() => {
+                allow(Action::Write)?;
+                let body = asked.body.clone().ok_or_else(too_large)?;
+                let object = self.put(asked.header(FORBID_OVERWRITE), key, body, moment)?;
+                Ok(reply::of_cos(200, &written(&object).each_ref().map(|(n, v)| (*n, v.as_str())), "", moment))
+            }
+            (&Method::DELETE, key) if !key.is_empty() => {
+                allow(Action::Delete)?;
+                self.objects.delete(key);
+                Ok(reply::of_cos(204, &[], "", moment))
+            }
+            _ => Err(method_not_allowed()),
+        }
     }
 
-    /// Adds the double's clock to the body.
-    pub(super) const fn with_server_time(mut self) -> Self {
-        self.tells_time = true;
-        self
+    const fn region_header(&self) -> (&'static str, &'static str) {
+        ("x-cos-bucket-region", region_of(self.scenario.bucket))
     }
 
-    fn document(&self, resource: &str, moment: Moment) -> String {
-        let mut elements = vec![
-            ("Code", self.code.to_owned()),
-            ("Message", self.message.to_owned()),
-            ("Resource", resource.to_owned()),
-            ("RequestId", moment.request_id()),
-            ("TraceId", moment.trace_id()),
+    fn list_of_objects(&self, moment: Moment) -> Reply {
+        let list = format!(
+            "{XML_HEAD}<ListBucketResult>\n\t<Name>{BUCKET}</Name>\n\t<MaxKeys>1</MaxKeys>\n\t\
+             <IsTruncated>false</IsTruncated>\n</ListBucketResult>\n"
+        );
+        reply::of_cos(200, &[self.region_header(), XML], list, moment)
+    }
+
+    fn list_of_buckets(&self, moment: Moment) -> Reply {
+        let region = region_of(self.scenario.bucket);
+        let list = format!(
+            "{XML_HEAD}<ListAllMyBucketsResult>\n\t<Owner>\n\t\t<ID>qcs::cam::uin/100000000001:uin/100000000001</ID>\n\t\t\
+             <DisplayName>100000000001</DisplayName>\n\t</Owner>\n\t<Buckets>\n\t\t<Bucket>\n\t\t\t<Name>{BUCKET}</Name>\n\t\t\t\
+             <Location>{region}</Location>\n\t\t\t<CreationDate>2019-05-24T11:49:50Z</CreationDate>\n\t\t</Bucket>\n\t\
+             </Buckets>\n</ListAllMyBucketsResult>\n"
+        );
+        reply::of_cos(200, &[XML], list, moment)
+    }
+
+    /// An object, or the range of it that was asked for.
+    fn read(&self, asked: &Asked, key: &str, moment: Moment) -> Result<Reply, Refusal> {
+        let object = self.objects.get(key)?;
+        let mut body = object.body.to_vec();
+        if let (BucketBehaviour::Altering, Some(first)) = (self.scenario.bucket, body.first_mut()) {
+            *first ^= 1;
+        }
+        let whole = body.len();
+        let described = [
+            ("etag", object.etag()),
+            ("last-modified", http_date(object.modified)),
+            ("x-cos-hash-crc64ecma", object.crc64().to_string()),
+            ("accept-ranges", "bytes".to_owned()),
+            ("content-type", content_type(key).to_owned()),
         ];
-        elements.extend(self.further.iter().cloned());
-        if self.tells_time {
-            let whole = Timestamp::from_second(moment.now.as_second()).unwrap_or(moment.now);
-            elements.push(("ServerTime", whole.to_string()));
+        let mut headers: Vec<(&str, &str)> = described.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let Some((first, last)) = asked.header("range").and_then(|text| range(text, whole)) else {
+            return Ok(reply::of_cos(200, &headers, body, moment));
+        };
+        let part = body
+            .get(first..=last)
+            .ok_or_else(|| Refusal::new(416, "InvalidRange", "The requested range cannot be satisfied."))?;
+        let content_range = format!("bytes {first}-{last}/{whole}");
+        headers.push(("content-range", &content_range));
+        Ok(reply::of_cos(206, &headers, part.to_vec(), moment))
+    }
+
+    fn put(&self, forbids: Option<&str>, key: &str, body: Bytes, moment: Moment) -> Result<Object, Refusal> {
+        let may_overwrite = !forbids.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        self.objects.put(key, body, moment.now, may_overwrite)
+    }
+
+    /// POST Object.
+    fn post(&self, asked: &Asked, caller: Caller, moment: Moment) -> Result<Reply, Refusal> {
+        account::allow(&self.scenario, caller, Action::Write)?;
+        if asked.body.is_none() {
+            return Err(too_large());
         }
-        let mut document = format!("{XML_HEAD}<Error>\n");
-        for (name, text) in elements {
-            // Writing to a string does not fail.
-            let _ = writeln!(document, "\t<{name}>{}</{name}>", escape(&text));
-        }
-        document.push_str("</Error>\n");
-        document
+        let malformed = || Refusal::new(400, "MalformedPOSTRequest", "The body of the request is no form.");
+        let form = asked.form.as_ref().ok_or_else(malformed)?;
+        let message = "A form has exactly one file, in its last field.";
+        let no_file = || Refusal::new(400, "IncorrectNumberOfFilesInPostRequest", message);
+        let (content, filename) = form.file.as_ref().ok_or_else(no_file)?;
+        let no_key = || Refusal::new(400, "InvalidArgument", "The form has no field key.");
+        let key = form.field("key").filter(|key| !key.is_empty()).ok_or_else(no_key)?.replace("${filename}", filename);
+        // Tencent's SDK for mini programs sends it as a field of the form.
+        let forbids = form.field(FORBID_OVERWRITE).or(asked.header(FORBID_OVERWRITE));
+        let object = self.put(forbids, key.trim_start_matches('/'), Bytes::from(content.clone()), moment)?;
+        let location = format!("http://{}/{key}", asked.host());
+        let [etag, _] = written(&object);
+        // What the body of a 201 is, is not established; the documentation says that the body is empty.
+        let status = match form.field("success_action_status") {
+            Some("200") => 200,
+            Some("201") => 201,
+            _ => 204,
+        };
+        Ok(reply::of_cos(status, &[(etag.0, etag.1.as_str()), ("location", &location)], "", moment))
     }
 }
 
-/// The answer to a request, of COS or of what stands in its place.
-pub(super) fn answer(scenario: &Scenario, request: &Parts, moment: Moment) -> Response<Full<Bytes>> {
-    let mut response = answer_on_open_connection(scenario, request, moment);
-    if request.headers.get("connection").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close")) {
-        // The HTTP library says `close` by itself.
-        response.headers_mut().remove("connection");
-    }
-    response
+/// Forbids to overwrite, as header or as field of a form.
+const FORBID_OVERWRITE: &str = "x-cos-forbid-overwrite";
+
+/// The headers that tell about an object that was written.
+fn written(object: &Object) -> [(&'static str, String); 2] {
+    [("etag", object.etag()), ("x-cos-hash-crc64ecma", object.crc64().to_string())]
 }
 
-fn answer_on_open_connection(scenario: &Scenario, request: &Parts, moment: Moment) -> Response<Full<Bytes>> {
-    let portal = "<html><title>Log in to this network</title></html>\n";
-    match scenario.answer {
-        AnswerBehaviour::Portal => {
-            let headers = [("server", "portal"), ("location", "http://portal.example.net/login"), HTML];
-            build(302, &headers, portal.to_owned(), moment)
-        }
-        AnswerBehaviour::NotCos => {
-            let page = "<html><title>Welcome to nginx!</title></html>\n";
-            build(200, &[("server", "nginx"), HTML], page.to_owned(), moment)
-        }
-        AnswerBehaviour::ServerError => {
-            let message = "We encountered an internal error. Please try again.";
-            refuse(&Refusal::new(500, "InternalError", message), request, moment)
-        }
-        AnswerBehaviour::SlowDown => {
-            refuse(&Refusal::new(503, "SlowDown", "Reduce your request rate."), request, moment)
-        }
-        AnswerBehaviour::ControlCharacters => defaced(request, moment),
-        _ => of_cos(scenario, request, moment),
-    }
+fn too_large() -> Refusal {
+    Refusal::new(400, "EntityTooLarge", "The body is larger than this double takes.")
 }
 
-const HTML: (&str, &str) = ("content-type", "text/html");
-const XML: (&str, &str) = ("content-type", "application/xml");
-
-fn of_cos(scenario: &Scenario, request: &Parts, moment: Moment) -> Response<Full<Bytes>> {
-    let judged = check_host(request).and_then(|()| account::judge(scenario.account, request, moment.now.as_second()));
-    let is_bucket = request.uri.path() == "/";
-    match judged {
-        Err(refusal) => refuse(&refusal, request, moment),
-        Ok(()) if !is_bucket => {
-            refuse(&Refusal::new(404, "NoSuchKey", "The specified key does not exist."), request, moment)
-        }
-        Ok(()) => {
-            let list = || {
-                let bucket = HOST.split('.').next().unwrap_or_default();
-                format!(
-                    "{XML_HEAD}<ListBucketResult>\n\t<Name>{bucket}</Name>\n\t<MaxKeys>1</MaxKeys>\n\t<IsTruncated>false</IsTruncated>\n</ListBucketResult>\n"
-                )
-            };
-            let body = if request.method == Method::HEAD { String::new() } else { list() };
-            let request_id = moment.request_id();
-            let headers =
-                [("server", "tencent-cos"), ("x-cos-request-id", &request_id), ("x-cos-bucket-region", REGION), XML];
-            build(200, &headers, body, moment)
-        }
-    }
-}
-
-/// COS finds the bucket by the Host header.
-fn check_host(request: &Parts) -> Result<(), Refusal> {
-    let host = request.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if name.eq_ignore_ascii_case(HOST) {
-        Ok(())
-    } else if name.eq_ignore_ascii_case(SERVICE_HOST) {
-        Err(Refusal::new(403, "AccessDenied", "Access Denied."))
+fn content_type(key: &str) -> &'static str {
+    if std::path::Path::new(key).extension().is_some_and(|extension| extension == "html") {
+        HTML.1
     } else {
-        Err(Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist."))
+        "application/octet-stream"
     }
 }
 
-fn refuse(refusal: &Refusal, request: &Parts, moment: Moment) -> Response<Full<Bytes>> {
-    let (request_id, trace_id) = (moment.request_id(), moment.trace_id());
-    let headers =
-        [("server", "tencent-cos"), ("x-cos-request-id", request_id.as_str()), ("x-cos-trace-id", &trace_id), XML];
-    let host = request.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let resource = format!("{host}{}", request.uri.path());
-    build(refusal.status, &headers, refusal.document(&resource, moment), moment)
+/// First and last byte of a range (RFC 9110, 14.1.2); `None` for a range that is to be ignored. A range behind the end comes back
+/// as it is.
+fn range(text: &str, whole: usize) -> Option<(usize, usize)> {
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    if first.is_empty() {
+        let length: usize = last.parse().ok()?;
+        return Some((whole.saturating_sub(length), whole.saturating_sub(1)));
+    }
+    let first = first.parse().ok()?;
+    let end = whole.saturating_sub(1);
+    let last = if last.is_empty() { end } else { last.parse::<usize>().ok()?.min(end) };
+    // A range that begins behind the end has nothing in it and is refused.
+    (first <= last || first > end).then_some((first, last.max(first)))
+}
+
+fn resource(asked: &Asked) -> String {
+    let host = if asked.host().is_empty() { HOST } else { asked.host() };
+    format!("{host}{}", asked.raw_path())
 }
 
 /// A refusal whose headers and body would rewrite a careless terminal. HTTP forbids ASCII control characters in headers, but
 /// not bytes above 0x80: U+009B is the one-character form of ESC [, U+202E turns the direction of writing.
-fn defaced(request: &Parts, moment: Moment) -> Response<Full<Bytes>> {
+fn defaced(asked: &Asked, moment: Moment) -> Reply {
     let message = "Access \u{1b}[2J\u{1b}]0;owned\u{7}Denied.\u{202e}\u{9b}31m";
     let refusal = Refusal::new(403, "AccessDenied", message);
-    let mut response = refuse(&refusal, request, moment);
-    let headers = response.headers_mut();
+    let mut reply = reply::refuse(&refusal, &resource(asked), moment);
+    let headers = reply.headers_mut();
     for name in ["x-cos-trace-id", "content-type"] {
         if let Ok(value) = HeaderValue::from_bytes("odd\u{9b}31m\u{202e}".as_bytes()) {
             headers.insert(name, value);
         }
     }
-    response
-}
-
-fn build(status: u16, headers: &[(&str, &str)], body: String, moment: Moment) -> Response<Full<Bytes>> {
-    // Said here, because hyper does not say it in answers to HEAD.
-    let length = body.len().to_string();
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let date = moment.date();
-    let common = [("content-length", length.as_str()), ("date", &date), ("connection", "keep-alive")];
-    for (name, value) in headers.iter().copied().chain(common) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
-}
-
-/// Base64 with padding (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
+    reply
 }
 
 #[cfg(test)]
@@ -225,20 +258,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_documents_are_escaped_and_complete() {
-        let moment = Moment { now: Timestamp::from_second(1_700_000_000).unwrap(), serial: 7 };
-        let refusal =
-            Refusal::new(403, "AccessDenied", "a < b").with("StringToSign", "x&y".to_owned()).with_server_time();
-        let document = refusal.document("host/<>", moment);
-        for part in [
-            "<Code>AccessDenied</Code>",
-            "<Message>a &lt; b</Message>",
-            "<Resource>host/&lt;&gt;</Resource>",
-            "<StringToSign>x&amp;y</StringToSign>",
-            "<ServerTime>2023-11-14T22:13:20Z</ServerTime>",
+    fn ranges_are_those_of_http() {
+        for (text, wanted) in [
+            ("bytes=0-0", Some((0, 0))),
+            ("bytes=5-", Some((5, 12))),
+            ("bytes=5-99", Some((5, 12))),
+            ("bytes=-3", Some((10, 12))),
+            ("bytes=13-13", Some((13, 13))),
+            ("bytes=13-", Some((13, 13))),
+            ("bytes=3-1", None),
+            ("bytes=x-1", None),
+            ("lines=0-0", None),
         ] {
-            assert!(document.contains(part), "{part} is not in {document}");
+            assert_eq!(range(text, 13), wanted, "{text}");
         }
-        assert_eq!(moment.date(), "Tue, 14 Nov 2023 22:13:20 GMT");
+        assert_eq!(range("bytes=0-0", 0), Some((0, 0)));
     }
 }

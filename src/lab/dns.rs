@@ -20,12 +20,12 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
-use super::cos::SERVICE_HOST;
+use super::hosts::is_cos_name;
 use super::scenario::{DnsBehaviour, Scenario};
 use super::{Counters, LOOPBACK, cannot_start, count, raw_dns};
 use crate::error::Error;
 
-/// The alias behind which COS's addresses of the region stand.
+/// The alias behind which COS's addresses of the region stand, and in the lab those of all regions: the double is the same.
 const ALIAS: &str = "gz.file.myqcloud.com";
 const TTL_SECONDS: u32 = 600;
 /// Answers over UDP are no longer than this, as on real name servers (DNS flag day 2020).
@@ -95,7 +95,6 @@ fn listen(socket: Socket) -> std::io::Result<TcpListener> {
 struct Zone {
     behaviour: DnsBehaviour,
     host: Name,
-    service: Name,
     alias: Name,
     soa: Record,
     addresses: Vec<Ipv4Addr>,
@@ -118,8 +117,7 @@ impl Zone {
         let soa = SOA::new(name("ns1.myqcloud.com")?, name("hostmaster.myqcloud.com")?, 1, 300, 300, 86400, 60);
         Ok(Self {
             behaviour: scenario.dns,
-            host: name(scenario.host)?,
-            service: name(SERVICE_HOST)?,
+            host: name(scenario.host())?,
             alias: name(ALIAS)?,
             soa: Record::from_rdata(apex, 60, RData::SOA(soa)),
             addresses: scenario.all_addresses(),
@@ -130,7 +128,8 @@ impl Zone {
     /// The answer to a question; `None` is silence.
     fn answer(&self, name: &Name, record_type: RecordType, protocol: Protocol) -> Option<Answer> {
         let failure = |code| Some(Answer { code, ..Answer::default() });
-        let known = [&self.host, &self.service, &self.alias].contains(&name);
+        let text = name.to_lowercase().to_ascii();
+        let known = [&self.host, &self.alias].contains(&name) || is_cos_name(text.trim_end_matches('.'));
         match self.behaviour {
             DnsBehaviour::Silent => None,
             DnsBehaviour::ServFail => failure(ResponseCode::ServFail),
@@ -220,7 +219,8 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
-    use crate::lab::scenarios::{HOST, find};
+    use crate::lab::hosts::{HOST, SERVICE_HOST};
+    use crate::lab::scenarios::find;
 
     fn run<T>(test: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -273,7 +273,8 @@ mod tests {
         run(async {
             let counters = Arc::new(Counters::default());
             let server = start(find("healthy-public").unwrap(), &counters).await.unwrap();
-            for name in [HOST, SERVICE_HOST] {
+            let elsewhere = HOST.replace("guangzhou", "shanghai");
+            for name in [HOST, SERVICE_HOST, &elsewhere] {
                 let reply = ask_udp(server.address, &query(name, RecordType::A)).await.unwrap();
                 let reply = Message::from_vec(&reply).unwrap();
                 assert_eq!((reply.metadata.id, reply.metadata.response_code), (4711, ResponseCode::NoError));
@@ -288,7 +289,10 @@ mod tests {
             let other = ask_tcp(server.address, &query("nothing.example", RecordType::A)).await.unwrap();
             assert_eq!(other.metadata.response_code, ResponseCode::NXDomain);
             assert_eq!((other.answers.len(), other.authorities.len()), (0, 1));
-            assert_eq!(counters.dns.load(std::sync::atomic::Ordering::Relaxed), 4);
+            let no_region =
+                ask_tcp(server.address, &query(&HOST.replace("guangzhou", "guangzou"), RecordType::A)).await;
+            assert_eq!(no_region.unwrap().metadata.response_code, ResponseCode::NXDomain);
+            assert_eq!(counters.dns.load(std::sync::atomic::Ordering::Relaxed), 6);
         });
     }
 

@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::cannot_start;
-use super::cos::SERVICE_HOST;
+use super::hosts::certificate_names;
 use super::scenario::CertificateBehaviour;
 use crate::error::Error;
 
@@ -35,13 +35,12 @@ fn certificates(
     behaviour: CertificateBehaviour,
 ) -> Result<(String, CertificateDer<'static>, PrivateKeyDer<'static>), rcgen::Error> {
     let (ca, trusted) = authority("cosprobe lab CA")?;
-    let bucket_names = vec![format!("*.{SERVICE_HOST}"), SERVICE_HOST.to_owned()];
     let other_names = vec!["cdn.example.net".to_owned()];
     let portal_names = vec!["portal.example.net".to_owned()];
     let (names, days) = match behaviour {
-        CertificateBehaviour::Good | CertificateBehaviour::Untrusted => (bucket_names, (-30, 90)),
-        CertificateBehaviour::Expired => (bucket_names, (-90, -1)),
-        CertificateBehaviour::NotYetValid => (bucket_names, (2, 90)),
+        CertificateBehaviour::Good | CertificateBehaviour::Untrusted => (certificate_names(), (-30, 90)),
+        CertificateBehaviour::Expired => (certificate_names(), (-90, -1)),
+        CertificateBehaviour::NotYetValid => (certificate_names(), (2, 90)),
         CertificateBehaviour::WrongName => (other_names, (-30, 90)),
         CertificateBehaviour::Portal => (portal_names, (-30, 90)),
     };

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::account::{LAB_ID, LAB_KEY, LAB_TOKEN, OTHER_ID, OTHER_KEY};
+use super::keys::{Key, LASTING, STRANGE, TEMPORARY};
 
 /// How the name server behaves towards the bucket's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub enum TlsBehaviour {
 /// The certificate on port 443.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateBehaviour {
-    /// For the bucket's host, valid, from the lab's CA.
+    /// For every host of the lab, valid, from the lab's CA.
     Good,
     /// For another host.
     WrongName,
@@ -77,6 +77,8 @@ pub enum CertificateBehaviour {
 pub enum AnswerBehaviour {
     /// What COS would say.
     Cos,
+    /// What COS said an hour ago, from a cache on the way.
+    Cached,
     /// A redirect to the login page of a captive portal.
     Portal,
     /// A page of some other web server.
@@ -103,40 +105,86 @@ pub enum AnswerBehaviour {
     Silent,
 }
 
-/// What the account behind the bucket makes of the client's key.
+/// The key that the client has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountBehaviour {
-    /// The key may do everything.
-    Ok,
-    /// The client has another secret key than the account.
-    WrongKey,
-    /// The account has no such key.
-    UnknownKey,
-    /// The key is good and may do nothing.
-    Denied,
-    /// The client's key is a temporary one and has expired.
-    ExpiredToken,
-    /// There is no such bucket.
-    NoBucket,
+pub enum ClientKey {
+    /// A lasting key of the account.
+    Lasting,
+    /// A temporary key of the account, with its token.
+    Temporary,
+    /// A temporary key of the account with a token that is not its own.
+    StrangeToken,
+    /// A key of the account with another secret half.
+    WrongSecret,
+    /// A key of the account, with quotation marks around the secret half.
+    Quoted,
+    /// A key that the account does not have.
+    Unknown,
+    /// None.
+    None,
 }
 
-impl AccountBehaviour {
-    /// The key that the client has.
-    pub(super) const fn client_key(self) -> (&'static str, &'static str) {
-        match self {
-            Self::WrongKey => (LAB_ID, OTHER_KEY),
-            Self::UnknownKey => (OTHER_ID, OTHER_KEY),
-            Self::Ok | Self::Denied | Self::ExpiredToken | Self::NoBucket => (LAB_ID, LAB_KEY),
-        }
+impl ClientKey {
+    /// The key itself.
+    pub(super) const fn key(self) -> Option<Key> {
+        Some(match self {
+            Self::Lasting => LASTING,
+            Self::Temporary => TEMPORARY,
+            Self::StrangeToken => Key { token: Some("cosprobe-lab-token-of-nobody-2"), ..TEMPORARY },
+            Self::WrongSecret => Key { secret_key: STRANGE.secret_key, ..LASTING },
+            Self::Quoted => Key { secret_key: "\"cosprobeLabSecretKeyOfNobody0001\"", ..LASTING },
+            Self::Unknown => STRANGE,
+            Self::None => return None,
+        })
     }
+}
 
-    /// The token that the client has.
-    pub(super) const fn client_token(self) -> Option<&'static str> {
-        match self {
-            Self::ExpiredToken => Some(LAB_TOKEN),
-            _ => None,
-        }
-    }
+/// What the account makes of a request whose signature is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountBehaviour {
+    /// Its keys may do everything.
+    Ok,
+    /// Its keys may do nothing.
+    Denied,
+    /// Its keys may do everything but HEAD Bucket.
+    HeadBucketDenied,
+    /// Its keys may not write.
+    WriteDenied,
+    /// Its keys may not delete.
+    DeleteDenied,
+    /// It takes every signed request to be too late.
+    RequestsExpire,
+    /// The temporary key has expired.
+    ExpiredToken,
+    /// Signatures have to cover the header `user-agent` where it is there (strict signature mode).
+    StrictSignature,
+}
+
+/// What the bucket is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketBehaviour {
+    /// Private. Path style, acceleration, website and the custom domain work.
+    Private,
+    /// Everybody may read it.
+    PublicRead,
+    /// There is no such bucket.
+    Missing,
+    /// It is in another region.
+    Elsewhere,
+    /// The account is in arrears.
+    Arrears,
+    /// A referer rule refuses everybody.
+    RefererRule,
+    /// It was made after 2023 and may not be addressed in path style.
+    WithoutPathStyle,
+    /// Acceleration is not enabled.
+    WithoutAcceleration,
+    /// It has no website.
+    WithoutWebsite,
+    /// The custom domain is not bound to it.
+    WithoutCustomDomain,
+    /// What it gives back is not what was written.
+    Altering,
 }
 
 /// One row: what misbehaves, and what a check has to conclude.
@@ -148,8 +196,8 @@ pub struct Scenario {
     pub summary: &'static str,
     /// Whether lists leave it out: hostile peers, for tests.
     pub hidden: bool,
-    /// The host to check.
-    pub host: &'static str,
+    /// What to check, as people type it: a host or a URL.
+    pub target: &'static str,
     /// What the name server answers with.
     pub addresses: &'static [Ipv4Addr],
     /// Those among them that refuse every connection.
@@ -168,8 +216,17 @@ pub struct Scenario {
     pub clock_offset_seconds: i64,
     /// The answer to a request.
     pub answer: AnswerBehaviour,
+    /// The Host header that a gateway on the way puts in place of the client's.
+    pub gateway: Option<&'static str>,
+    /// The key that the client has.
+    pub key: ClientKey,
+    /// Whether the refusal of a wrong signature tells what COS computed. It is documented that it does, and not sure that it does so
+    /// always.
+    pub explains_signature: bool,
     /// The account behind the bucket.
     pub account: AccountBehaviour,
+    /// The bucket.
+    pub bucket: BucketBehaviour,
     /// Codes that must be the root findings of severity warning or error, and no others.
     pub roots: &'static [&'static str],
     /// The status of the verdict: `healthy`, `degraded` or `unreachable`.
@@ -177,6 +234,12 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The host of the target.
+    pub fn host(&self) -> &'static str {
+        let behind_scheme = self.target.split_once("://").map_or(self.target, |(_, rest)| rest);
+        behind_scheme.split('/').next().unwrap_or_default()
+    }
+
     /// Every address that the name server answers with.
     pub fn all_addresses(&self) -> Vec<Ipv4Addr> {
         match self.dns {

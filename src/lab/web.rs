@@ -1,10 +1,13 @@
 //! The web server: takes connections, does TLS, hands requests to `cos`, or spoils the answer.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::Method;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -16,13 +19,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::cos::{self, Moment};
-use super::scenario::{AnswerBehaviour, Scenario, TlsBehaviour};
+use super::account::{Carrier, carrier_of};
+use super::asked::Asked;
+use super::cos::Double;
+use super::moment::Moment;
+use super::scenario::{AnswerBehaviour, TlsBehaviour};
 use super::{Counters, LOOPBACK, cannot_start, count};
 use crate::error::Error;
 
 /// A request head that is longer than this is not waited for.
 const MOST_HEAD_BYTES: usize = 64 << 10;
+/// A body that is longer than this is not kept.
+const MOST_BODY_BYTES: usize = 64 << 10;
+/// And one that is longer than this is not read to its end. Between the two, the client gets an answer and no RST.
+const MOST_UNKEPT_BYTES: usize = 1 << 20;
+/// How long ago a cache kept its answer.
+const CACHED_SECONDS: i64 = 3600;
 
 /// What a port speaks.
 #[derive(Clone)]
@@ -35,21 +47,21 @@ pub(super) enum Speech {
 
 /// What the tasks of one port share.
 struct Site {
-    scenario: Scenario,
+    double: Arc<Double>,
     counters: Arc<Counters>,
     speech: Speech,
 }
 
 /// Starts a server on a free port and returns the port.
 pub(super) async fn listen(
-    scenario: &Scenario,
+    double: &Arc<Double>,
     counters: &Arc<Counters>,
     speech: Speech,
     servers: &mut JoinSet<()>,
 ) -> Result<u16, Error> {
     let listener = TcpListener::bind((LOOPBACK, 0)).await.map_err(cannot_start)?;
     let port = listener.local_addr().map_err(cannot_start)?.port();
-    let site = Site { scenario: *scenario, counters: Arc::clone(counters), speech };
+    let site = Site { double: Arc::clone(double), counters: Arc::clone(counters), speech };
     servers.spawn(accept_all(listener, Arc::new(site)));
     Ok(port)
 }
@@ -78,7 +90,7 @@ impl Site {
     async fn take(&self, mut stream: TcpStream) -> std::io::Result<()> {
         // Without it each answer waits 40 ms for a delayed acknowledgement.
         stream.set_nodelay(true)?;
-        if self.scenario.answer == AnswerBehaviour::ResetMidAnswer {
+        if self.double.scenario.answer == AnswerBehaviour::ResetMidAnswer {
             reset_when_closed(&stream)?;
         }
         match &self.speech {
@@ -108,8 +120,9 @@ impl Site {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        match self.scenario.answer {
+        match self.double.scenario.answer {
             AnswerBehaviour::Cos
+            | AnswerBehaviour::Cached
             | AnswerBehaviour::Portal
             | AnswerBehaviour::NotCos
             | AnswerBehaviour::ServerError
@@ -129,25 +142,44 @@ impl Site {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-            let is_signed = request.headers().contains_key("authorization");
-            let moment = self.next_moment(counter, is_signed);
-            let (request, _) = request.into_parts();
-            let response = cos::answer(&self.scenario, &request, moment);
-            std::future::ready(Ok::<_, Infallible>(response))
+        let service = service_fn(async |request: hyper::Request<Incoming>| {
+            let (parts, body) = request.into_parts();
+            // A body that breaks off has nobody to answer.
+            let body = whole(body).await?;
+            let asked = Asked::new(parts, body);
+            self.count_kind(&asked);
+            let moment = self.next_moment(counter);
+            Ok::<_, hyper::Error>(self.double.answer(asked, moment))
         });
         http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.map_err(std::io::Error::other)
     }
 
-    /// Counts a request and reads the double's clock.
-    fn next_moment(&self, counter: &AtomicU32, is_signed: bool) -> Moment {
-        count(counter);
-        if is_signed {
-            count(&self.counters.signed);
+    /// Counts what a request is, beside that it is one.
+    fn count_kind(&self, asked: &Asked) {
+        let counters = &self.counters;
+        if let Some(carrier) = carrier_of(asked) {
+            count(&counters.signed);
+            count(match carrier {
+                Carrier::Header => &counters.signed_by_header,
+                Carrier::Query | Carrier::MergedQuery => &counters.signed_by_query,
+                Carrier::Form => &counters.signed_by_form,
+            });
         }
-        let offset = SignedDuration::from_secs(self.scenario.clock_offset_seconds);
-        let now = Timestamp::now();
-        Moment { now: now.checked_add(offset).unwrap_or(now), serial: count(&self.counters.answers) }
+        match *asked.method() {
+            Method::PUT | Method::POST => _ = count(&counters.writes),
+            Method::DELETE => _ = count(&counters.deletes),
+            _ => {}
+        }
+    }
+
+    /// Counts a request and reads the double's clock.
+    fn next_moment(&self, counter: &AtomicU32) -> Moment {
+        count(counter);
+        let shifted = |time: Timestamp, seconds| time.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(time);
+        let now = shifted(Timestamp::now(), self.double.scenario.clock_offset_seconds);
+        let is_cached = self.double.scenario.answer == AnswerBehaviour::Cached;
+        let told = if is_cached { shifted(now, -CACHED_SECONDS) } else { now };
+        Moment { now, told, serial: count(&self.counters.answers) }
     }
 
     /// One request, and an answer that no HTTP library would send.
@@ -159,10 +191,14 @@ impl Site {
         if head.is_empty() {
             return Ok(());
         }
-        let moment = self.next_moment(counter, head.to_ascii_lowercase().contains("\nauthorization:"));
+        if head.to_ascii_lowercase().contains("\nauthorization:") {
+            count(&self.counters.signed);
+            count(&self.counters.signed_by_header);
+        }
+        let moment = self.next_moment(counter);
         let identity =
             format!("Server: tencent-cos\r\nDate: {}\r\nx-cos-request-id: {}\r\n", moment.date(), moment.request_id());
-        match self.scenario.answer {
+        match self.double.scenario.answer {
             AnswerBehaviour::EndlessHeaders => {
                 stream.write_all(format!("HTTP/1.1 200 OK\r\n{identity}").as_bytes()).await?;
                 repeat(&mut stream, &format!("x-filler: {}\r\n", "a".repeat(1000))).await
@@ -205,6 +241,22 @@ impl Site {
             _ => wait_for_end(&mut stream).await,
         }
     }
+}
+
+/// A body, when it is short enough to be kept.
+async fn whole(mut body: Incoming) -> hyper::Result<Option<Bytes>> {
+    let mut kept = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        length += data.len();
+        if length <= MOST_BODY_BYTES {
+            kept.extend_from_slice(&data);
+        } else if length > MOST_UNKEPT_BYTES {
+            break;
+        }
+    }
+    Ok((length <= MOST_BODY_BYTES).then(|| kept.freeze()))
 }
 
 /// Makes the kernel end the connection with RST instead of FIN.

@@ -33,7 +33,8 @@ fn check(scenario: &Scenario) -> Checked {
         let begun = Instant::now();
         let report = cosprobe::check(job.config, job.credential, job.labels, std::future::pending(), |_| {}).await;
         let took = begun.elapsed();
-        let secrets = std::iter::once(lab.secret_key()).chain(lab.token()).map(str::to_owned).collect();
+        let secrets = lab.key().into_iter().flat_map(|key| std::iter::once(key.secret_key).chain(key.token));
+        let secrets = secrets.map(|secret| secret.trim_matches('"').to_owned()).collect();
         Checked { report: report.unwrap(), calls: lab.calls(), took, deadline, secrets, job: shown }
     })
 }
@@ -127,6 +128,9 @@ fn unseemly(checked: &Checked) -> Vec<String> {
     problems
 }
 
+/// Rows that say what is true of the double and is not yet concluded from it. Each has to leave this list with its rule.
+const AHEAD_OF_THE_RULES: &[&str] = &["invalid-token", "referer-rule", "strict-signature", "website-off"];
+
 #[test]
 fn every_scenario_comes_to_what_its_row_says() {
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -135,7 +139,11 @@ fn every_scenario_comes_to_what_its_row_says() {
         for _ in 0..8 {
             scope.spawn(|| {
                 while let Some(scenario) = SCENARIOS.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let problems = problems(scenario);
+                    let mut problems = problems(scenario);
+                    if AHEAD_OF_THE_RULES.contains(&scenario.name) {
+                        let passes = format!("{} comes to what its row says: take it off the list", scenario.name);
+                        problems = if problems.is_empty() { vec![passes] } else { Vec::new() };
+                    }
                     found.lock().unwrap().extend(problems);
                 }
             });
@@ -168,6 +176,22 @@ fn what_an_earlier_failure_makes_meaningless_is_recorded_as_not_run() {
     for observation in handshakes {
         assert!(matches!(observation.outcome, Outcome::NotRun { .. }), "{observation:?}");
     }
+}
+
+#[test]
+fn without_a_key_nothing_is_signed_and_that_is_said() {
+    let checked = check(cosprobe::lab::find("no-key").unwrap());
+    assert_eq!(checked.calls.signed, 0);
+    assert!(checked.report.findings.iter().any(|finding| finding.code == "AUT008"), "{:?}", checked.report.findings);
+}
+
+#[test]
+fn a_temporary_key_is_sent_with_its_token() {
+    let checked = check(cosprobe::lab::find("temporary-key").unwrap());
+    let is_signed = |http: &cosprobe::evidence::Http| http.authentication == cosprobe::evidence::Authentication::Signed;
+    let statuses = checked.report.evidence.iter().filter_map(|o| o.detail.http()).filter(|http| is_signed(http));
+    assert_eq!(statuses.filter_map(|http| http.status).collect::<Vec<_>>(), [200]);
+    assert_eq!((checked.calls.signed, checked.calls.signed_by_header), (1, 1));
 }
 
 #[test]

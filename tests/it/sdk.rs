@@ -60,9 +60,10 @@ fn answers(python: &str, scenario: &str, calls: impl Fn(Value) -> Vec<Value>) ->
         let lab = Lab::start(lab::find(scenario).unwrap()).await.unwrap();
         let rule = lab.connect_to().iter().find(|rule| rule.port == Some(80)).unwrap();
         assert!(rule.to.is_loopback());
+        let lab_key = lab.key().unwrap();
         let key = json!({
-            "port": rule.to_port, "endpoint": ENDPOINT, "bucket": BUCKET, "token": lab.token(),
-            "secret_id": lab.secret_id(), "secret_key": lab.secret_key(),
+            "port": rule.to_port, "endpoint": ENDPOINT, "bucket": BUCKET, "token": lab_key.token,
+            "secret_id": lab_key.secret_id, "secret_key": lab_key.secret_key,
         });
         let (python, jobs) = (python.to_owned(), json!({ "calls": calls(key) }));
         let done = tokio::task::spawn_blocking(move || run_sdk(&python, &jobs)).await.unwrap();

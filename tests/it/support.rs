@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use cosprobe::lab::{self, Calls, Lab};
+use cosprobe::lab::{self, Calls, Key, Lab};
 use cosprobe::report::Report;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -170,7 +170,7 @@ pub(crate) struct RunningLab {
     /// The flags and the file that a user would give.
     flags: Vec<String>,
     host: &'static str,
-    key: (String, String),
+    key: Option<Key>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<Calls>>,
 }
@@ -183,8 +183,7 @@ impl RunningLab {
         let thread = thread::spawn(move || {
             runtime().block_on(async {
                 let lab = Lab::start(scenario).await.unwrap();
-                let key = (lab.secret_id().to_owned(), lab.secret_key().to_owned());
-                sender.send((flags(&lab), lab.host(), key)).unwrap();
+                sender.send((flags(&lab), lab.host(), lab.key())).unwrap();
                 // An error means that the test is gone, which ends the lab all the same.
                 let _ = stopped.await;
                 lab.calls()
@@ -196,10 +195,13 @@ impl RunningLab {
 
     /// `check`, led to the lab through the seams that users have, without a target.
     pub(crate) fn check(&self) -> Cosprobe {
-        Cosprobe::new(["check"])
-            .arguments(&self.flags)
-            .variable("COS_SECRET_ID", &self.key.0)
-            .variable("COS_SECRET_KEY", &self.key.1)
+        let mut command = Cosprobe::new(["check"]).arguments(&self.flags);
+        if let Some(key) = self.key {
+            command = command.variable("COS_SECRET_ID", key.secret_id).variable("COS_SECRET_KEY", key.secret_key);
+            command =
+                key.token.into_iter().fold(command, |command, token| command.variable("COS_SESSION_TOKEN", token));
+        }
+        command
     }
 
     pub(crate) const fn host(&self) -> &'static str {
@@ -207,7 +209,7 @@ impl RunningLab {
     }
 
     pub(crate) fn secret_key(&self) -> &str {
-        &self.key.1
+        self.key.unwrap().secret_key
     }
 
     /// Stops the lab and tells how often it was called.

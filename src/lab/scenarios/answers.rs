@@ -1,0 +1,83 @@
+//! Scenarios: answers of others, bad answers, and clocks.
+
+use super::{HEALTHY, PUBLIC};
+use crate::lab::scenario::{AnswerBehaviour, CertificateBehaviour, Scenario};
+
+/// The rows.
+pub(super) const ROWS: &[Scenario] = &[
+    Scenario {
+        name: "captive-portal",
+        summary: "a captive portal takes the connections of both ports",
+        addresses: &[PUBLIC[0]],
+        certificate: CertificateBehaviour::Portal,
+        answer: AnswerBehaviour::Portal,
+        roots: &["HTP001"],
+        status: "unreachable",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "not-cos",
+        summary: "another web server answers in COS's place",
+        addresses: &[PUBLIC[0]],
+        answer: AnswerBehaviour::NotCos,
+        roots: &["HTP001"],
+        status: "unreachable",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "server-error",
+        summary: "COS answers every request with 500",
+        answer: AnswerBehaviour::ServerError,
+        roots: &["HTP003"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "throttled",
+        summary: "COS answers every request with 503 SlowDown",
+        answer: AnswerBehaviour::SlowDown,
+        roots: &["HTP004"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "answer-stalls",
+        summary: "requests are taken and never answered",
+        answer: AnswerBehaviour::Silent,
+        roots: &["HTP005"],
+        status: "unreachable",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "answer-reset",
+        summary: "the connection is reset in the middle of every answer",
+        answer: AnswerBehaviour::ResetMidAnswer,
+        roots: &["HTP006"],
+        status: "unreachable",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "clock-skew",
+        summary: "this machine's clock is 20 minutes ahead of COS's",
+        clock_offset_seconds: -20 * 60,
+        roots: &["HST004"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "clock-behind",
+        summary: "this machine's clock is 10 minutes behind COS's; signatures still pass",
+        clock_offset_seconds: 10 * 60,
+        roots: &["HST004"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "clock-kills-signature",
+        summary: "this machine's clock is 16 minutes ahead of COS's, just enough for signatures to fail",
+        clock_offset_seconds: -16 * 60,
+        roots: &["HST004"],
+        status: "degraded",
+        ..HEALTHY
+    },
+];

@@ -1,0 +1,98 @@
+//! Scenarios: what a bucket does not have or not allow.
+
+use super::{HEALTHY, PUBLIC};
+use crate::lab::hosts::CUSTOM_HOST;
+use crate::lab::scenario::{AccountBehaviour, BucketBehaviour, Scenario};
+
+/// The rows.
+pub(super) const ROWS: &[Scenario] = &[
+    Scenario {
+        name: "bucket-not-found",
+        summary: "there is no such bucket in the region",
+        bucket: BucketBehaviour::Missing,
+        roots: &["BKT001"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "bucket-elsewhere",
+        summary: "the bucket is in another region",
+        bucket: BucketBehaviour::Elsewhere,
+        roots: &["BKT001"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "arrears",
+        summary: "the account is in arrears",
+        bucket: BucketBehaviour::Arrears,
+        roots: &["BKT002"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "path-style-forbidden",
+        summary: "the bucket may not be addressed in path style",
+        target: "https://cos.ap-guangzhou.myqcloud.com/examplebucket-1250000000",
+        bucket: BucketBehaviour::WithoutPathStyle,
+        roots: &["BKT003"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "acceleration-off",
+        summary: "global acceleration is not enabled for the bucket",
+        target: "examplebucket-1250000000.cos.accelerate.myqcloud.com",
+        addresses: &[PUBLIC[0]],
+        bucket: BucketBehaviour::WithoutAcceleration,
+        roots: &["BKT004"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "website-off",
+        summary: "the bucket has no website",
+        target: "examplebucket-1250000000.cos-website.ap-guangzhou.myqcloud.com",
+        addresses: &[PUBLIC[0]],
+        bucket: BucketBehaviour::WithoutWebsite,
+        roots: &["BKT005"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "custom-domain-unbound",
+        summary: "the custom domain leads to COS and is not bound to a bucket",
+        target: CUSTOM_HOST,
+        addresses: &[PUBLIC[0]],
+        bucket: BucketBehaviour::WithoutCustomDomain,
+        roots: &["BKT006"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "object-not-found",
+        summary: "there is no such object in the bucket",
+        target: "https://examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com/missingobject",
+        roots: &["BKT007"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "canary-write-denied",
+        summary: "reading works, and the key may not write (for head --put-canary and --post-canary)",
+        account: AccountBehaviour::WriteDenied,
+        ..HEALTHY
+    },
+    Scenario {
+        name: "canary-undeletable",
+        summary: "writing works, and the key may not delete (for head --put-canary and --post-canary)",
+        account: AccountBehaviour::DeleteDenied,
+        ..HEALTHY
+    },
+    Scenario {
+        name: "canary-altered",
+        summary: "what is read back is not what was written (for head --put-canary and --post-canary)",
+        bucket: BucketBehaviour::Altering,
+        ..HEALTHY
+    },
+];
