@@ -100,3 +100,52 @@ fn check_window(key_time: KeyTime, now: i64) -> Result<(), Refusal> {
 fn wrong_signature() -> Refusal {
     Refusal::new(403, "SignatureDoesNotMatch", "The Signature you specified is invalid.")
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::lab::scenarios::find;
+
+    fn judged(authorization: &str, query: &str) -> Result<Caller, Refusal> {
+        let uri = format!("/?{}", query.replace(|c: char| !c.is_ascii_graphic() || "#<>\"`{}|\\^".contains(c), ""));
+        let mut request = hyper::Request::builder().uri(uri);
+        if !authorization.is_empty() {
+            request = request.header("authorization", authorization);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        identify(find("healthy-private").unwrap(), &Asked::new(parts, Some(Bytes::new())), 1_700_000_000)
+    }
+
+    #[test]
+    fn the_window_has_bounds() {
+        let at = |now| check_window(KeyTime { start: 1000, end: 2000 }, now).map_err(|refusal| refusal.code);
+        for (now, wanted) in [
+            (99, Err("RequestTimeTooSkewed")),
+            (100, Err("AccessDenied")),
+            (999, Err("AccessDenied")),
+            (1000, Ok(())),
+            (2000, Ok(())),
+            (2001, Err("AccessDenied")),
+            (2900, Err("AccessDenied")),
+            (2901, Err("RequestTimeTooSkewed")),
+        ] {
+            assert_eq!(at(now), wanted, "{now}");
+        }
+        assert!(check_window(KeyTime { start: i64::MIN, end: i64::MIN }, i64::MAX).is_err());
+        assert!(check_window(KeyTime { start: i64::MAX, end: i64::MAX }, i64::MIN).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_but_a_signature_makes_a_caller_known(
+            fields in proptest::collection::vec("(q-[a-z-]{2,14}|q-ak|q-key-time|sign|[a-z]{1,4})=[ -~]{0,20}", 0..9),
+        ) {
+            let text = fields.join("&");
+            for (authorization, query) in [(text.as_str(), ""), ("", text.as_str()), (&text, &text)] {
+                proptest::prop_assert!(judged(authorization, query) != Ok(Caller::Known));
+            }
+        }
+    }
+}

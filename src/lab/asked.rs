@@ -62,12 +62,13 @@ impl Asked {
         decoded(self.raw_path())
     }
 
-    /// The decoded query parameters.
+    /// The decoded query parameters. A `+` is a blank, as Tencent's Python SDK writes one there; one that is meant is `%2B`.
     pub(super) fn params(&self) -> impl Iterator<Item = (String, String)> {
         let pairs = self.parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let decoded = |text: &str| decoded(&text.replace('+', " "));
         pairs
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(name, value)| (decoded(name), decoded(value)))
+            .map(move |(name, value)| (decoded(name), decoded(value)))
     }
 
     /// The decoded value of a query parameter.

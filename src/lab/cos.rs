@@ -15,6 +15,7 @@ use super::objects::{Object, Objects};
 use super::refusal::{Refusal, XML_HEAD};
 use super::reply::{self, HTML, Reply, XML};
 use super::scenario::{AnswerBehaviour, BucketBehaviour, Scenario};
+use crate::sign::encode_path;
 
 /// The COS double, without its servers.
 #[derive(Debug)]
@@ -186,7 +187,8 @@ impl Double {
         // Tencent's SDK for mini programs sends it as a field of the form.
         let forbids = form.field(FORBID_OVERWRITE).or(asked.header(FORBID_OVERWRITE));
         let object = self.put(forbids, key.trim_start_matches('/'), Bytes::from(content.clone()), moment)?;
-        let location = format!("http://{}/{key}", asked.host());
+        let path = asked.raw_path().trim_end_matches('/');
+        let location = format!("http://{}{path}/{}", asked.host(), encode_path(&key));
         let [etag, _] = written(&object);
         // What the body of a 201 is, is not established; the documentation says that the body is empty.
         let status = match form.field("success_action_status") {

@@ -129,7 +129,7 @@ impl Place {
             (BucketBehaviour::RefererRule, _) => {
                 Refusal::new(403, "AccessDenied", "You are denied by bucket referer rule")
             }
-            // COS documentation, "Restrictions on buckets created since 2024", of which the end of the message is.
+            // COS documentation, on buckets created since 2024. Only the end of the message is documented.
             (BucketBehaviour::WithoutPathStyle, Endpoint::Path) => {
                 let message =
                     "The bucket you are attempting to access must be addressed using COS virtual-styled domain.";

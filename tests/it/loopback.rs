@@ -11,7 +11,7 @@ use cosprobe::evidence::{Outcome, Stage};
 use cosprobe::lab::{Calls, Lab, SCENARIOS, Scenario};
 use cosprobe::report::{Ended, FORMATS, Format, Report, Style, render};
 
-use crate::support::{run, runtime, schema_problems};
+use crate::support::{RunningLab, run, runtime, schema_problems};
 
 /// What a check of a scenario came to.
 struct Checked {
@@ -192,6 +192,19 @@ fn a_temporary_key_is_sent_with_its_token() {
     let statuses = checked.report.evidence.iter().filter_map(|o| o.detail.http()).filter(|http| is_signed(http));
     assert_eq!(statuses.filter_map(|http| http.status).collect::<Vec<_>>(), [200]);
     assert_eq!((checked.calls.signed, checked.calls.signed_by_header), (1, 1));
+}
+
+#[test]
+fn a_check_of_any_endpoint_only_reads() {
+    for name in ["object", "path-style", "website", "custom-domain", "service", "temporary-key", "no-key"] {
+        let lab = RunningLab::start(name);
+        let ran = lab.check().arguments([lab.target(), "--format", "json"]).run();
+        assert_eq!((ran.code, &ran.json()["verdict"]["status"]), (Some(0), &"healthy".into()), "{name}: {ran:?}");
+        let (calls, objects) = lab.stop_and_list();
+        assert!(calls.http > 0 && calls.https > 0, "{name}: {calls:?}");
+        assert_eq!((calls.writes, calls.deletes), (0, 0), "{name}");
+        assert_eq!(objects, ["exampleobject", "index.html"], "{name}");
+    }
 }
 
 #[test]

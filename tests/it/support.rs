@@ -170,9 +170,10 @@ pub(crate) struct RunningLab {
     /// The flags and the file that a user would give.
     flags: Vec<String>,
     host: &'static str,
+    target: &'static str,
     key: Option<Key>,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<Calls>>,
+    thread: Option<thread::JoinHandle<(Calls, Vec<String>)>>,
 }
 
 impl RunningLab {
@@ -183,14 +184,14 @@ impl RunningLab {
         let thread = thread::spawn(move || {
             runtime().block_on(async {
                 let lab = Lab::start(scenario).await.unwrap();
-                sender.send((flags(&lab), lab.host(), lab.key())).unwrap();
+                sender.send((flags(&lab), lab.host(), lab.target(), lab.key())).unwrap();
                 // An error means that the test is gone, which ends the lab all the same.
                 let _ = stopped.await;
-                lab.calls()
+                (lab.calls(), lab.objects())
             })
         });
-        let (flags, host, key) = started.recv_timeout(MOST).unwrap();
-        Self { flags, host, key, stop: Some(stop), thread: Some(thread) }
+        let (flags, host, target, key) = started.recv_timeout(MOST).unwrap();
+        Self { flags, host, target, key, stop: Some(stop), thread: Some(thread) }
     }
 
     /// `check`, led to the lab through the seams that users have, without a target.
@@ -208,12 +209,22 @@ impl RunningLab {
         self.host
     }
 
+    /// What to check, as people type it.
+    pub(crate) const fn target(&self) -> &'static str {
+        self.target
+    }
+
     pub(crate) fn secret_key(&self) -> &str {
         self.key.unwrap().secret_key
     }
 
     /// Stops the lab and tells how often it was called.
-    pub(crate) fn stop(mut self) -> Calls {
+    pub(crate) fn stop(self) -> Calls {
+        self.stop_and_list().0
+    }
+
+    /// The same, and the keys of the objects that are left in the bucket.
+    pub(crate) fn stop_and_list(mut self) -> (Calls, Vec<String>) {
         drop(self.stop.take());
         self.thread.take().unwrap().join().unwrap()
     }

@@ -133,6 +133,9 @@ fn a_bucket_elsewhere_is_found_in_its_region_only() {
             let answer = send(stream, ask(&lab, "HEAD", "/").at(&host).request()).await.unwrap();
             assert_eq!(answer.status(), status, "{region}");
         }
+        let in_path = |region: &str| ask(&lab, "GET", &format!("/{BUCKET}")).at(&format!("cos.{region}.myqcloud.com"));
+        assert_eq!(in_path("ap-guangzhou").refusal(&lab).await, (404, "NoSuchBucket".to_owned()));
+        assert_eq!(in_path("ap-shanghai").refusal(&lab).await, (403, "AccessDenied".to_owned()));
         let there = signed(&lab, "HEAD", "/").at(&format!("{BUCKET}.cos.ap-shanghai.myqcloud.com")).send(&lab).await;
         assert_eq!(there.header("x-cos-bucket-region"), Some("ap-shanghai"));
     });

@@ -59,6 +59,29 @@ fn a_signature_is_checked() {
 }
 
 #[test]
+fn a_signature_is_of_what_its_fields_say() {
+    run(async {
+        let lab = start("healthy-private").await;
+        // Parameters of the signature itself are never signed.
+        for name in ["q-ak", "sign"] {
+            let signed = signed(&lab, "GET", "/").with_param(name, "x").refusal(&lab).await;
+            assert_eq!(signed, (403, "SignatureDoesNotMatch".to_owned()), "{name}");
+        }
+        for (field, change) in
+            [("q-header-list=host", ";range"), ("q-sign-time=", "1"), ("q-url-param-list=", "a"), ("=sha1", "2")]
+        {
+            let mut request = signed(&lab, "GET", "/").request();
+            let authorization = request.headers()["authorization"].to_str().unwrap().to_owned();
+            let changed = authorization.replacen(field, &format!("{field}{change}"), 1);
+            assert_ne!(changed, authorization);
+            request.headers_mut().insert("authorization", changed.parse().unwrap());
+            let refused = send(connect(&lab, 80).await.unwrap(), request).await.unwrap();
+            assert_eq!(refused.refusal(), (403, "SignatureDoesNotMatch"), "{field}");
+        }
+    });
+}
+
+#[test]
 fn a_presigned_url_is_checked_in_both_forms() {
     run(async {
         let lab = start("healthy-private").await;
@@ -69,12 +92,15 @@ fn a_presigned_url_is_checked_in_both_forms() {
             *tampered.uri_mut() = tampered.uri().to_string().replacen("max-keys=1", "max-keys=2", 1).parse().unwrap();
             let refused = send(connect(&lab, 80).await.unwrap(), tampered).await.unwrap();
             assert_eq!(refused.refusal(), (403, "SignatureDoesNotMatch"), "{by:?}");
+            let mut with_plus = listing().request();
+            *with_plus.uri_mut() = with_plus.uri().to_string().replacen("a%20b", "a+b", 1).parse().unwrap();
+            assert_eq!(send(connect(&lab, 80).await.unwrap(), with_plus).await.unwrap().status(), 200, "{by:?}");
             let late = Ask { window_shift_seconds: -700, ..listing() }.refusal(&lab).await;
             assert_eq!(late, (403, "AccessDenied".to_owned()), "{by:?}");
         }
         let malformed = ask(&lab, "GET", "/").with_param("sign", "q-ak=1").refusal(&lab).await;
         assert_eq!(malformed, (400, "InvalidArgument".to_owned()));
-        assert_eq!((lab.calls().signed_by_query, lab.calls().signed), (7, 7));
+        assert_eq!((lab.calls().signed_by_query, lab.calls().signed), (9, 9));
     });
 }
 
