@@ -1,4 +1,4 @@
-//! The kernel interfaces that have no safe wrapper: `TCP_INFO` and the socket error queue.
+//! The kernel interfaces that have no safe wrapper: `TCP_INFO` and the socket error queue; and whose machine this is.
 //!
 //! The only room with `unsafe`. It knows nothing of the others.
 
@@ -156,6 +156,16 @@ pub fn tcp_socket(peer: SocketAddr) -> io::Result<Socket> {
         SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true),
     };
     Ok(socket)
+}
+
+/// The maker of this machine as DMI names it; `None` where the file cannot be read, as in many containers.
+pub fn machine_vendor() -> Option<String> {
+    std::fs::read_to_string("/sys/class/dmi/id/sys_vendor").ok()
+}
+
+/// Whether a maker is Tencent: its machines say `Tencent Cloud`.
+pub fn is_tencent(vendor: &str) -> bool {
+    vendor.to_ascii_lowercase().contains("tencent")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::evidence::{
     Clock, DefaultRoute, Detail, FailureKind, HostsFile, Machine, Outcome, ProxyEnvironment, ResolverConfiguration,
     Routes, Variable, clean,
 };
+use crate::sys;
 
 const HOSTS: &str = "/etc/hosts";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -27,11 +28,11 @@ pub(super) fn clock() -> (Outcome, Detail) {
 /// Vendor and kernel. Tencent's machines say `Tencent Cloud` in DMI.
 pub(super) fn machine() -> (Outcome, Detail) {
     let read = |path: &str| fs::read_to_string(path).ok().map(|text| clean(&text, 100)).filter(|text| !text.is_empty());
-    let vendor = read("/sys/class/dmi/id/sys_vendor");
+    let vendor = sys::machine_vendor().map(|text| clean(&text, 100)).filter(|text| !text.is_empty());
     let machine = Machine {
         kernel: read("/proc/sys/kernel/osrelease").map(|release| format!("Linux {release}")),
         architecture: Some(std::env::consts::ARCH.to_owned()),
-        is_tencent_vm: vendor.as_ref().map(|vendor| vendor.to_ascii_lowercase().contains("tencent")),
+        is_tencent_vm: vendor.as_deref().map(sys::is_tencent),
         vendor,
     };
     (Outcome::Succeeded, Detail::Machine(machine))
