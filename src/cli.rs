@@ -3,16 +3,21 @@
 //! One file per command where it needs more than a screen. Nothing is printed here; `main` does.
 
 mod check;
+mod credentials;
 #[cfg(feature = "lab")]
 mod demo;
 mod explain;
+mod key;
+mod machine;
 mod output;
 mod sign;
+mod temporary;
 mod values;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use check::{CheckArgs, Job, replay_file};
+pub use credentials::CredentialsArgs;
 #[cfg(feature = "lab")]
 pub use demo::{demo_job, demo_list, demo_scenario};
 pub use explain::ExplainArgs;
@@ -42,8 +47,12 @@ pub fn parse() -> Result<Cli, clap::Error> {
     let without_blanks = |argument: clap::Arg| {
         if is_blank(&argument) { argument.env(clap::builder::Resettable::Reset) } else { argument }
     };
-    let command = Cli::command().mut_subcommands(|subcommand| subcommand.mut_args(without_blanks));
-    Cli::from_arg_matches(&command.try_get_matches()?)
+    Cli::from_arg_matches(&everywhere(Cli::command(), without_blanks).try_get_matches()?)
+}
+
+/// Changes the arguments of all commands below one.
+fn everywhere(command: clap::Command, change: impl Fn(clap::Arg) -> clap::Arg + Copy) -> clap::Command {
+    command.mut_subcommands(|subcommand| everywhere(subcommand.mut_args(change), change))
 }
 
 /// The commands.
@@ -58,6 +67,8 @@ pub enum Command {
     Diagnose(DiagnoseArgs),
     /// Show the page of a finding, or list all findings
     Explain(ExplainArgs),
+    /// List the sources of keys and what they hold, or get a temporary key from STS
+    Credentials(Box<CredentialsArgs>),
     /// Make a COS request signature, pre-signed URL or upload form, or verify one; offline
     Sign(Box<SignArgs>),
     /// Print the JSON Schema of the report

@@ -1,11 +1,35 @@
 //! The key that signed requests are made with, and where it comes from.
 //!
-//! Secrets live in [`SecretString`], which cannot be printed or serialised. Sources are read once, before anything is
-//! sent; a source that is half set is an error and not a silent fall-through.
+//! Secrets live in [`SecretString`], which cannot be printed or serialised. [`look`] reads the sources in the order of
+//! `chain.rs`, one file per kind of source; files, variables and the time come through [`Surroundings`]. A source that is half
+//! set, malformed or expired is an error and not a silent fall-through; messages name places and never show values. What only
+//! the network can give is a [`Grant`], which `issuer` obtains. To add a source, write its file and add its row to `SOURCES`.
 
-use secrecy::SecretString;
+#[cfg(test)]
+mod around;
+mod chain;
+mod coscli;
+mod coscmd;
+mod environment;
+mod ini;
+mod json;
+mod parts;
+mod profile;
+mod role;
+mod surroundings;
+mod tccli;
+mod tencentcloud;
+#[cfg(test)]
+mod tests;
 
-use crate::error::{Error, usage};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+pub use chain::{Entry, Metadata, Place, State, Wishes, look};
+pub use json::temporary_key;
+pub use parts::to_the_second;
+pub use role::web_identity;
+pub use surroundings::{FileText, Surroundings};
 
 /// A key with which requests are signed.
 #[derive(Debug, Clone)]
@@ -16,44 +40,63 @@ pub struct Credential {
     pub secret_key: SecretString,
     /// The token of a temporary key.
     pub token: Option<SecretString>,
+    /// When a temporary key ends, where its source tells.
+    pub expires_at: Option<Timestamp>,
     /// Where it was found, in words.
     pub source: String,
 }
 
-/// One family of environment variables.
-struct Family {
-    id: &'static str,
-    key: &'static str,
-    tokens: &'static [&'static str],
+/// A key that has to be obtained over the network.
+#[derive(Debug, Clone)]
+pub enum Grant {
+    /// The metadata service of a Tencent machine gives the keys of its role.
+    Role {
+        /// The role; `None`: the one that the service names.
+        name: Option<String>,
+    },
+    /// STS gives keys for the token that a TKE cluster puts into its pods.
+    WebIdentity(WebIdentity),
 }
 
-/// In the order in which they are asked. Sources: COS SDK samples; Tencent Cloud CLI and Terraform provider.
-const FAMILIES: &[Family] = &[
-    Family { id: "COS_SECRET_ID", key: "COS_SECRET_KEY", tokens: &["COS_SESSION_TOKEN"] },
-    Family {
-        id: "TENCENTCLOUD_SECRET_ID",
-        key: "TENCENTCLOUD_SECRET_KEY",
-        tokens: &["TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN", "TENCENTCLOUD_SESSION_TOKEN"],
-    },
-];
+/// What a TKE cluster tells its pods.
+#[derive(Debug, Clone)]
+pub struct WebIdentity {
+    /// The identity provider.
+    pub provider_id: String,
+    /// The role to take.
+    pub role_arn: String,
+    /// The token that proves who asks.
+    pub token: SecretString,
+    /// The region of the cluster.
+    pub region: Option<String>,
+}
 
-/// Where keys are looked for, for messages to people.
-pub const SOURCES: &str = "COS_SECRET_ID and COS_SECRET_KEY, or TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY";
+/// Regions that a source names beside its key, as written there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Regions {
+    /// The source's own region.
+    pub default: Option<String>,
+    /// Regions of single buckets, by name and by alias.
+    pub buckets: Vec<(String, String)>,
+}
 
-impl Credential {
-    /// The first complete family of environment variables; `None` when none is set.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] that names the missing half, or the variable with blanks around its value. Values are never shown.
-    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
-        for family in FAMILIES {
-            if let Some(credential) = from_family(family, &variable)? {
-                return Ok(Some(credential));
-            }
-        }
-        Ok(None)
+impl Regions {
+    /// The region for a bucket.
+    pub fn of(&self, bucket: &str) -> Option<&str> {
+        let own = self.buckets.iter().find(|(name, _)| name == bucket).map(|(_, region)| region);
+        own.or(self.default.as_ref()).map(String::as_str)
     }
 
+    fn only(default: Option<String>) -> Self {
+        Self { default: default.filter(|region| !region.is_empty()), buckets: Vec::new() }
+    }
+}
+
+/// Where keys are looked for, for messages to people.
+pub const SOURCES: &str =
+    "COS_SECRET_ID and COS_SECRET_KEY, or one of the other sources that `cosprobe credentials` lists";
+
+impl Credential {
     /// The secret id with its middle left out, fit to be shown.
     pub fn masked_id(&self) -> String {
         let characters: Vec<char> = self.secret_id.chars().collect();
@@ -68,85 +111,6 @@ impl Credential {
 
     /// The token as text, for the request that carries it.
     pub fn token_text(&self) -> Option<&str> {
-        self.token.as_ref().map(secrecy::ExposeSecret::expose_secret)
-    }
-}
-
-fn from_family(family: &Family, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Credential>, Error> {
-    let read = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let (secret_id, secret_key) = match (read(family.id), read(family.key)) {
-        (Some(id), Some(key)) => (checked(family.id, id)?, checked(family.key, key)?),
-        (None, None) => return Ok(None),
-        (Some(_), None) => return usage(half_set(family.id, family.key)),
-        (None, Some(_)) => return usage(half_set(family.key, family.id)),
-    };
-    let token = match family.tokens.iter().find_map(|name| read(name).map(|value| (name, value))) {
-        Some((name, value)) => Some(SecretString::from(checked(name, value)?)),
-        None => None,
-    };
-    let source = format!("environment ({} and {})", family.id, family.key);
-    Ok(Some(Credential { secret_id, secret_key: SecretString::from(secret_key), token, source }))
-}
-
-fn half_set(present: &str, missing: &str) -> String {
-    format!("{present} is set and {missing} is not: set both, or unset both to send anonymous requests only")
-}
-
-/// Blanks and line ends come along when keys are copied, and make every signature wrong.
-fn checked(name: &str, value: String) -> Result<String, Error> {
-    if value.trim() != value {
-        return usage(format!("{name} has blanks or a line end around its value: remove them"));
-    }
-    if !value.bytes().all(|b| (0x21..0x7f).contains(&b)) {
-        return usage(format!("{name} contains a blank or a character that no key has: copy the key again"));
-    }
-    Ok(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn from(pairs: &[(&str, &str)]) -> Result<Option<Credential>, String> {
-        let find = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Credential::from_environment(find).map_err(|error| error.to_string())
-    }
-
-    const ID: (&str, &str) = ("COS_SECRET_ID", "AKIDfakeFAKEfakeFAKE");
-    const KEY: (&str, &str) = ("COS_SECRET_KEY", "fakeSecretKey");
-
-    #[test]
-    fn the_first_complete_family_wins() {
-        assert!(from(&[]).unwrap().is_none());
-        let both = [("TENCENTCLOUD_SECRET_ID", "other"), ("TENCENTCLOUD_SECRET_KEY", "other"), ID, KEY];
-        let credential = from(&both).unwrap().unwrap();
-        assert_eq!(credential.secret_id, ID.1);
-        assert!(credential.token.is_none());
-        let token = from(&[ID, KEY, ("COS_SESSION_TOKEN", "t0ken")]).unwrap().unwrap();
-        assert_eq!(token.token_text(), Some("t0ken"));
-    }
-
-    #[test]
-    fn a_half_set_family_is_an_error_that_names_the_missing_half() {
-        assert!(from(&[ID]).unwrap_err().contains("COS_SECRET_KEY is not"));
-        assert!(from(&[KEY]).unwrap_err().contains("COS_SECRET_ID is not"));
-        assert!(from(&[ID, ("COS_SECRET_KEY", "")]).unwrap_err().contains("COS_SECRET_KEY is not"));
-    }
-
-    #[test]
-    fn blanks_are_refused_without_showing_the_value() {
-        for value in ["fakeSecretKey ", "\nfakeSecretKey", "fake SecretKey", "fakeSecretKey\r"] {
-            let problem = from(&[ID, ("COS_SECRET_KEY", value)]).unwrap_err();
-            assert!(problem.starts_with("COS_SECRET_KEY") && !problem.contains("fake"), "{problem}");
-        }
-    }
-
-    #[test]
-    fn nothing_secret_is_shown() {
-        let credential = from(&[ID, KEY, ("COS_SESSION_TOKEN", "t0ken")]).unwrap().unwrap();
-        let shown = format!("{credential:?} {}", credential.masked_id());
-        assert!(!shown.contains("fakeSecretKey") && !shown.contains("t0ken"), "{shown}");
-        assert_eq!(credential.masked_id(), "AKID****FAKE");
-        assert_eq!(Credential { secret_id: "short".into(), ..credential }.masked_id(), "****");
+        self.token.as_ref().map(ExposeSecret::expose_secret)
     }
 }

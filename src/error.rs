@@ -67,6 +67,17 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A service that gives keys says no.
+    #[error("{0}")]
+    Refused(String),
+    /// A service that gives keys could not be reached, or what answers there is not the service.
+    #[error("cannot get a key from {what}: {problem}")]
+    Unreachable {
+        /// The service and its address.
+        what: String,
+        /// What happened.
+        problem: String,
+    },
     /// A part of cosprobe could not start.
     #[error("cannot start {what}: {problem}")]
     Start {
@@ -81,9 +92,9 @@ impl Error {
     /// The exit code of the process when this error ends it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Read { .. } | Self::Malformed { .. } => exit::USAGE,
+            Self::Usage(_) | Self::Read { .. } | Self::Malformed { .. } | Self::Refused(_) => exit::USAGE,
             Self::Write { .. } => exit::OUTPUT,
-            Self::Start { .. } => exit::INCONCLUSIVE,
+            Self::Start { .. } | Self::Unreachable { .. } => exit::INCONCLUSIVE,
         }
     }
 }

@@ -37,13 +37,17 @@ fn execute(command: Command) -> Result<u8, Error> {
             finish(&report, &arguments.output)
         }
         Command::Explain(arguments) => print(&arguments.text()?),
-        Command::Sign(arguments) => answer(&arguments.answer()?),
+        Command::Credentials(arguments) => {
+            let (text, code) = block_on(arguments.text())?;
+            print(&text).map(|_| code)
+        }
+        Command::Sign(arguments) => answer(&block_on(arguments.answer())?),
         Command::Schema => print(&schema()),
     }
 }
 
 fn check(arguments: &CheckArgs) -> Result<u8, Error> {
-    let job = arguments.job()?;
+    let job = block_on(arguments.job())?;
     if !arguments.output.quiet {
         for hint in CheckArgs::hints(&job) {
             tell(&format!("hint: {hint}"));

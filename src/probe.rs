@@ -24,6 +24,8 @@ use crate::target::Protocol;
 
 use connection::Connections;
 
+pub(crate) use tls::read_ca_file;
+
 /// What every probe of a run shares.
 pub struct Context {
     config: Config,

@@ -9,10 +9,11 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
+use super::key::{Chosen, KeyArgs};
 use super::output::OutputArgs;
 use super::values::{self, ResolverArg};
 use crate::config::{Config, ConnectTo, Family, Limits, NameServers, Policy, Route, Signing, Trust};
-use crate::credential::Credential;
+use crate::credential::{Credential, Place};
 use crate::error::{Error, usage};
 use crate::target::{COS_SUFFIXES, EndpointRole, ROLES, Target, TargetDefaults};
 
@@ -77,9 +78,6 @@ pub struct CheckArgs {
     /// Report untrusted certificates as information only; no signature is sent to such a server all the same
     #[arg(long, env = "COSPROBE_INSECURE", value_parser = FalseyValueParser::new())]
     insecure: bool,
-    /// Send anonymous requests only
-    #[arg(long, env = "COSPROBE_ANONYMOUS", value_parser = FalseyValueParser::new())]
-    anonymous: bool,
     /// Also send signatures to this host outside COS's domains (repeatable)
     #[arg(long, value_name = "HOST", env = "COSPROBE_SIGN_FOR_HOST", value_delimiter = ',')]
     sign_for_host: Vec<String>,
@@ -95,6 +93,9 @@ pub struct CheckArgs {
     /// Tell on standard error what is observed while it is
     #[arg(short, long, env = "COSPROBE_VERBOSE", value_parser = FalseyValueParser::new())]
     pub verbose: bool,
+    /// Which key to use.
+    #[command(flatten)]
+    key: KeyArgs,
     /// How and where to report.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -118,19 +119,24 @@ pub struct Job {
     pub config: Config,
     /// What to sign with.
     pub credential: Option<Credential>,
+    /// Where a key was looked for.
+    pub searched: Vec<Place>,
+    /// What the user should know about the key.
+    pub notes: Vec<String>,
     /// What to attach to the report.
     pub labels: BTreeMap<String, String>,
 }
 
 impl CheckArgs {
-    /// Reads targets, files and the credential from the environment; refuses what cannot work before anything is sent.
+    /// Reads targets, files and the key, which may have to be obtained; refuses what cannot work before anything is sent.
     ///
     /// # Errors
-    /// What is wrong with the command line, the environment or a file.
-    pub fn job(&self) -> Result<Job, Error> {
-        let targets = self.parsed_targets()?;
-        let credential =
-            if self.anonymous { None } else { Credential::from_environment(|name| std::env::var(name).ok())? };
+    /// What is wrong with the command line, the environment or a file, or that the key cannot be obtained.
+    pub async fn job(&self) -> Result<Job, Error> {
+        let mut key = self.key.choose(self.cacert.as_deref()).await?;
+        let targets = self.parsed_targets(&mut key)?;
+        self.key.exchange(&mut key, &targets, self.cacert.as_deref()).await?;
+        let Chosen { credential, searched, notes, .. } = key;
         let config = Config {
             targets,
             limits: Limits {
@@ -147,7 +153,7 @@ impl CheckArgs {
             trust: Trust { ca_file: self.cacert.clone() },
             signing: Signing {
                 has_credential: credential.is_some(),
-                anonymous_only: self.anonymous,
+                anonymous_only: self.key.anonymous,
                 further_hosts: self.sign_for_host.clone(),
                 over_clear_text: self.sign_over_http,
             },
@@ -160,11 +166,11 @@ impl CheckArgs {
                 ..Policy::default()
             },
         };
-        Ok(Job { config, credential, labels: self.label.iter().cloned().collect() })
+        Ok(Job { config, credential, searched, notes, labels: self.label.iter().cloned().collect() })
     }
 
     /// The targets, each host once.
-    fn parsed_targets(&self) -> Result<Vec<Target>, Error> {
+    fn parsed_targets(&self, key: &mut Chosen) -> Result<Vec<Target>, Error> {
         let defaults = TargetDefaults {
             region: self.region.clone(),
             role: self.endpoint.as_ref().and_then(|word| ROLES.iter().find(|(_, w)| w == word)).map(|(role, _)| *role),
@@ -174,7 +180,7 @@ impl CheckArgs {
         let from_file = self.targets_from.as_ref().map(read_targets).transpose()?.unwrap_or_default();
         let mut targets: Vec<Target> = Vec::new();
         for text in self.targets.iter().chain(&from_file) {
-            let target = Target::parse(text, &defaults)?;
+            let target = key.target(text, &defaults)?;
             if let Some(address) = target.address().filter(|address| !self.family().allows(*address)) {
                 return usage(format!("{address} is not of the address family that -4 or -6 asks for"));
             }
@@ -224,7 +230,7 @@ impl CheckArgs {
         servers
     }
 
-    /// Notes about the targets that are worth a look before the run.
+    /// Notes about the key and the targets that are worth a look before the run.
     pub fn hints(job: &Job) -> Vec<String> {
         let unknown = |target: &&Target| target.region.as_deref().is_some_and(|id| crate::region::find(id).is_none());
         let hint = |target: &Target| {
@@ -234,7 +240,8 @@ impl CheckArgs {
             format!("region '{id}' is not in cosprobe's table{hint}; DNS decides")
         };
         let of_role = |role: EndpointRole| role != EndpointRole::Legacy;
-        job.config.targets.iter().filter(|target| of_role(target.role)).filter(unknown).map(hint).collect()
+        let targets = job.config.targets.iter().filter(|target| of_role(target.role)).filter(unknown).map(hint);
+        job.notes.iter().cloned().chain(targets).collect()
     }
 }
 

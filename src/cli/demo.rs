@@ -43,6 +43,7 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         secret_id: key.secret_id.to_owned(),
         secret_key: SecretString::from(key.secret_key.to_owned()),
         token: key.token.map(|token| SecretString::from(token.to_owned())),
+        expires_at: None,
         source: "the demo's fake key".to_owned(),
     });
     let resolver = NameServer { address: lab.resolver(), transport: DnsTransport::Udp };
@@ -57,5 +58,5 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         policy: Policy::default(),
     };
     let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);
-    Ok(Job { config, credential, labels })
+    Ok(Job { config, credential, searched: Vec::new(), notes: Vec::new(), labels })
 }

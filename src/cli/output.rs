@@ -68,7 +68,18 @@ pub fn write_report(text: &str, output: Option<&Path>) -> Result<(), Error> {
     let Some(path) = output.filter(|path| !is_stdout(path)) else {
         return to_stdout(text).map_err(|source| Error::Write { path: "standard output".into(), source });
     };
-    to_file(text, path).map_err(|source| Error::Write { path: path.to_owned(), source })
+    to_file(text, path, None).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// Writes a text that only the owner of the file may read, whatever an earlier file of that name allowed.
+///
+/// # Errors
+/// When the text could not be written.
+pub(super) fn write_secret(text: &str, path: &Path) -> Result<(), Error> {
+    if path == Path::new("-") {
+        return write_report(text, None);
+    }
+    to_file(text, path, Some(0o600)).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 fn to_stdout(text: &str) -> io::Result<()> {
@@ -83,7 +94,7 @@ fn ignoring_closed_pipe(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn to_file(text: &str, path: &Path) -> io::Result<()> {
+fn to_file(text: &str, path: &Path, mode: Option<u32>) -> io::Result<()> {
     // An open descriptor belongs to somebody, and a device or pipe cannot be replaced: they are written to as they are.
     let is_descriptor =
         path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") || path == Path::new("/dev/stderr");
@@ -97,8 +108,8 @@ fn to_file(text: &str, path: &Path) -> io::Result<()> {
     // In a container the process id repeats, so it would not do; the standard library's hash keys are random.
     let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
     let part = path.with_file_name(format!(".{name}.{random:016x}.part"));
-    // The new file has the old one's mode from the beginning.
-    let mode = old.map_or(0o666, |metadata| metadata.permissions().mode() & 0o777);
+    // Without another wish, the new file has the old one's mode from the beginning.
+    let mode = mode.unwrap_or_else(|| old.map_or(0o666, |metadata| metadata.permissions().mode() & 0o777));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     drop(file);

@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use super::key::SourceArgs;
 use super::values;
 use crate::credential::{Credential, SOURCES};
 use crate::error::{Error, exit, usage};
 use crate::sign::presign::{Link, QueryForm, TOKEN_NAME, Token, presign};
 use crate::sign::{self, KeyTime, Request, Signature};
 
-/// Arguments of `sign`. The key comes from the environment, never from an argument.
+/// Arguments of `sign`. The key comes from the sources of keys, never from an argument.
 #[derive(Debug, Args)]
 pub struct SignArgs {
     /// HTTP method [default: GET]
@@ -63,6 +64,9 @@ pub struct SignArgs {
     /// Of a verification.
     #[command(flatten)]
     verify: verify::VerifyArgs,
+    /// Where the key is looked for.
+    #[command(flatten)]
+    sources: SourceArgs,
 }
 
 /// What `--format` of `sign` takes.
@@ -126,22 +130,22 @@ struct Signed {
     sign_key: Option<String>,
 }
 
-/// The key to sign with.
-fn credential() -> Result<Credential, Error> {
-    match Credential::from_environment(|name| std::env::var(name).ok())? {
-        Some(credential) => Ok(credential),
-        None => usage(format!("there is no key to sign with: set {SOURCES}")),
-    }
-}
-
 impl SignArgs {
+    /// The key to sign with.
+    async fn credential(&self) -> Result<Credential, Error> {
+        match self.sources.choose(&self.sources.issuer(None)?).await?.credential {
+            Some(credential) => Ok(credential),
+            None => usage(format!("there is no key to sign with: set {SOURCES}")),
+        }
+    }
+
     /// Signs or verifies.
     ///
     /// # Errors
     /// When no key is set or an argument is not usable.
-    pub fn answer(&self) -> Result<Answer, Error> {
+    pub async fn answer(&self) -> Result<Answer, Error> {
         self.form.check_use(self.product)?;
-        let credential = credential()?;
+        let credential = self.credential().await?;
         if let Some(signature) = &self.verify.verify {
             return self.verified(signature, &credential);
         }

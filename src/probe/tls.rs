@@ -93,7 +93,7 @@ fn store_of(certificates: &[CertificateDer<'static>], described: String) -> Load
 }
 
 /// Reads the certificates of a PEM file.
-pub(super) fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let bytes =
         std::fs::read(path).map_err(|source| Error::Read { what: "CA certificates", path: path.to_owned(), source })?;
     let malformed = |problem: String| Error::Malformed {

@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod credentials;
 mod docs;
 mod explain;
 mod judged;

@@ -82,6 +82,8 @@ impl Cosprobe {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cosprobe"));
         command.args(arguments).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        // Also on a machine of Tencent nothing leaves loopback.
+        command.env("COSPROBE_METADATA", "never");
         Self { command, input: None }
     }
 
@@ -212,6 +214,15 @@ impl RunningLab {
     /// What to check, as people type it.
     pub(crate) const fn target(&self) -> &'static str {
         self.target
+    }
+
+    pub(crate) fn secret_id(&self) -> &str {
+        self.key.unwrap().secret_id
+    }
+
+    /// The token that the lab's account knows.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.key.unwrap().token
     }
 
     pub(crate) fn secret_key(&self) -> &str {

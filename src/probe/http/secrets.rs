@@ -108,6 +108,7 @@ mod tests {
             secret_id: "AKIDfake".into(),
             secret_key: SecretString::from("fake/Key".to_owned()),
             token: Some(SecretString::from("t0k+en==".to_owned())),
+            expires_at: None,
             source: String::new(),
         };
         let mut http = Http {

@@ -1,0 +1,230 @@
+//! `credentials`: every source of keys in its order, what it holds, and which one would be used.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use serde::Serialize;
+
+use super::key::{Settled, SourceArgs};
+use super::machine::ThisMachine;
+use super::temporary::StsArgs;
+use crate::credential::{Credential, Entry, Grant, State, Surroundings, look, to_the_second};
+use crate::error::{Error, exit};
+
+/// Columns of the table.
+const WIDTH: usize = 80;
+
+/// Arguments of `credentials`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct CredentialsArgs {
+    /// What to do instead of listing the sources.
+    #[command(subcommand)]
+    command: Option<CredentialsCommand>,
+    /// How to print
+    #[arg(long, value_name = "NAME", default_value = "table")]
+    format: ListFormat,
+    /// PEM file with CA certificates to trust beside the system's
+    #[arg(long, value_name = "FILE", env = "COSPROBE_CACERT")]
+    cacert: Option<PathBuf>,
+    /// Where keys are looked for.
+    #[command(flatten)]
+    sources: SourceArgs,
+}
+
+/// The commands below `credentials`.
+#[derive(Debug, Subcommand)]
+enum CredentialsCommand {
+    /// Get a temporary key from STS and print it. What it prints is a secret: this is the one command that shows one
+    Sts(Box<StsArgs>),
+}
+
+/// What `--format` of `credentials` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    /// For people
+    Table,
+    /// One JSON document
+    Json,
+}
+
+/// The JSON document.
+#[derive(Debug, Serialize)]
+struct Listing {
+    sources: Vec<Row>,
+    /// The word of the source that would be used.
+    used: Option<&'static str>,
+}
+
+/// One source.
+#[derive(Debug, Serialize)]
+struct Row {
+    source: &'static str,
+    place: String,
+    /// `used`, `complete` (an earlier one is used), `absent` or `faulty`.
+    state: &'static str,
+    /// Why there is no key, or what is wrong with it.
+    reason: Option<String>,
+    /// The id with its middle left out.
+    secret_id: Option<String>,
+    has_token: Option<bool>,
+    expires_at: Option<jiff::Timestamp>,
+    regions: Vec<String>,
+    warnings: Vec<String>,
+    #[serde(skip)]
+    error_code: Option<u8>,
+}
+
+impl CredentialsArgs {
+    /// The text to print and the exit code.
+    ///
+    /// # Errors
+    /// When a flag is not usable; a source that is not is in the text.
+    pub async fn text(&self) -> Result<(String, u8), Error> {
+        if let Some(CredentialsCommand::Sts(arguments)) = &self.command {
+            return Ok((arguments.text().await?, exit::HEALTHY));
+        }
+        let listing = self.listing().await?;
+        let code = match listing.deciding() {
+            None => exit::FINDINGS,
+            Some(row) => row.error_code.unwrap_or(exit::HEALTHY),
+        };
+        let text = match self.format {
+            ListFormat::Table => listing.table(),
+            // Strings and numbers only: nothing that JSON cannot say.
+            ListFormat::Json => format!("{}\n", serde_json::to_string_pretty(&listing).unwrap_or_default()),
+        };
+        Ok((text, code))
+    }
+
+    async fn listing(&self) -> Result<Listing, Error> {
+        let issuer = self.sources.issuer(self.cacert.as_deref())?;
+        let wishes = self.sources.wishes();
+        let mut sources: Vec<Row> = Vec::new();
+        for entry in look(&ThisMachine, &wishes) {
+            let mut row = Row::of(&entry);
+            match entry.state {
+                // Listing sources is no reason to make a key.
+                State::Obtainable(Grant::WebIdentity(_)) => row.reason = Some("a key of STS for the role".to_owned()),
+                state => match self.sources.settle(state, &issuer).await {
+                    Ok(Settled::Nothing(reason)) => (row.state, row.reason) = ("absent", Some(reason)),
+                    Ok(Settled::Key(credential)) => row.holds(&credential),
+                    Err(error) => {
+                        (row.state, row.error_code) = ("faulty", Some(error.exit_code()));
+                        row.reason = Some(error.to_string());
+                    }
+                },
+            }
+            if row.state == "complete" && !sources.iter().any(|earlier| earlier.state != "absent") {
+                row.state = "used";
+            }
+            sources.push(row);
+        }
+        let used = sources.iter().find(|row| row.state == "used").map(|row| row.source);
+        Ok(Listing { sources, used })
+    }
+}
+
+impl Row {
+    fn of(entry: &Entry) -> Self {
+        let mut regions: Vec<String> = entry.regions.default.iter().cloned().collect();
+        regions.extend(entry.regions.buckets.iter().map(|(_, region)| region.clone()));
+        regions.sort();
+        regions.dedup();
+        Self {
+            source: entry.source,
+            place: entry.place.clone(),
+            state: "complete",
+            reason: None,
+            secret_id: None,
+            has_token: None,
+            expires_at: None,
+            regions,
+            warnings: entry.warnings.clone(),
+            error_code: None,
+        }
+    }
+
+    fn holds(&mut self, credential: &Credential) {
+        self.secret_id = Some(credential.masked_id());
+        self.has_token = Some(credential.token.is_some());
+        self.expires_at = credential.expires_at;
+    }
+
+    /// What the source holds, in words.
+    fn words(&self) -> String {
+        if self.state == "faulty" {
+            return "a fault, see below".to_owned();
+        }
+        let token = match (self.has_token, self.expires_at) {
+            (Some(true), Some(end)) => format!(", temporary until {}", to_the_second(end)),
+            (Some(true), None) => ", with a token".to_owned(),
+            (_, Some(end)) => format!(", until {}", to_the_second(end)),
+            (_, None) => String::new(),
+        };
+        let key = self.secret_id.as_deref().or(self.reason.as_deref()).unwrap_or_default();
+        match self.state {
+            "used" => format!("{key}{token}: used"),
+            "complete" => format!("{key}{token}: not used, an earlier one goes first"),
+            _ => key.to_owned(),
+        }
+    }
+}
+
+impl Listing {
+    /// The first source that is not empty: it is used, or its fault stops the run.
+    fn deciding(&self) -> Option<&Row> {
+        self.sources.iter().find(|row| row.state != "absent")
+    }
+
+    fn table(&self) -> String {
+        let home = ThisMachine.home().map(|home| home.display().to_string());
+        let shortened =
+            |text: &str| match home.as_deref().filter(|home| home.len() > 1).and_then(|home| text.strip_prefix(home)) {
+                Some(rest) if rest.starts_with('/') => format!("~{rest}"),
+                _ => text.to_owned(),
+            };
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).force_no_tty();
+        table.set_width(80).set_header(["source", "where", "holds"]);
+        for row in &self.sources {
+            table.add_row([row.source.replace('_', " "), shortened(&row.place), row.words()]);
+        }
+        for index in 0..3 {
+            if let Some(column) = table.column_mut(index) {
+                column.set_padding((0, 2));
+            }
+        }
+        if let Some(column) = table.column_mut(0) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        if let Some(column) = table.column_mut(1) {
+            // Room for `~/.tencentcloud/credentials` in one line.
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(29)));
+        }
+        let lines = table.to_string();
+        let mut text: String = lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+        for row in &self.sources {
+            if let Some(reason) = row.reason.as_deref().filter(|_| row.state == "faulty") {
+                text.push_str(&paragraph("fault", reason));
+            }
+            for warning in &row.warnings {
+                text.push_str(&paragraph("warning", warning));
+            }
+        }
+        let verdict = match self.deciding() {
+            None => "there is no key: requests are anonymous".to_owned(),
+            Some(row) if row.state == "faulty" => {
+                format!("{} comes first and is faulty: nothing is sent", shortened(&row.place))
+            }
+            Some(row) => format!("{} is used", shortened(&row.place)),
+        };
+        text + &format!("\n{verdict}\n")
+    }
+}
+
+fn paragraph(word: &str, text: &str) -> String {
+    let options = textwrap::Options::new(WIDTH).subsequent_indent("  ").break_words(false);
+    format!("\n{}\n", textwrap::fill(&format!("{word}: {text}"), options))
+}

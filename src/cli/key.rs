@@ -1,0 +1,288 @@
+//! The key to sign with: the flags that every signing command shares, and taking the first source that has one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+
+use super::check::read_text;
+use super::machine::ThisMachine;
+use super::values;
+use crate::credential::{
+    Credential, Entry, Grant, Metadata, Place, Regions, State, WebIdentity, Wishes, look, to_the_second, web_identity,
+};
+use crate::error::{Error, usage};
+use crate::issuer::{Issuer, Request, RequestKind, policy_for};
+use crate::target::{Target, TargetDefaults};
+
+/// Which key to use, and whether a temporary one is made of it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Keys")]
+pub(super) struct KeyArgs {
+    /// Send anonymous requests only
+    #[arg(long, env = "COSPROBE_ANONYMOUS", value_parser = FalseyValueParser::new(), conflicts_with = "via_sts")]
+    pub(super) anonymous: bool,
+    /// Where keys are looked for.
+    #[command(flatten)]
+    pub(super) sources: SourceArgs,
+    /// Sign with a temporary key that STS gives for this check, narrowed to the bucket
+    #[arg(long, value_name = "KIND", env = "COSPROBE_VIA_STS")]
+    via_sts: Option<Kind>,
+    /// What to ask STS for.
+    #[command(flatten)]
+    temporary: TemporaryArgs,
+}
+
+/// Where keys are looked for.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Keys")]
+pub(super) struct SourceArgs {
+    /// Use the key of this profile, of ~/.tencentcloud/credentials or of tccli; variables go first
+    #[arg(long, value_name = "NAME", env = "COSPROBE_PROFILE")]
+    profile: Option<String>,
+    /// Ask the metadata service for the key of this machine's role; auto: on Tencent machines only
+    #[arg(long, value_name = "WHEN", env = "COSPROBE_METADATA", default_value = "auto")]
+    metadata: WhenAsked,
+    /// Address of the metadata service, instead of Tencent's
+    #[arg(long, value_name = "URL", env = "COSPROBE_METADATA_URL")]
+    metadata_url: Option<String>,
+    /// Address of STS, instead of Tencent's
+    #[arg(long, value_name = "URL", env = "COSPROBE_STS_URL")]
+    sts_url: Option<String>,
+}
+
+/// What to ask STS for.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Keys")]
+pub(super) struct TemporaryArgs {
+    /// Role to take with assume-role, such as `qcs::cam::uin/100000000001:roleName/probe`
+    #[arg(long, value_name = "ARN", env = "COSPROBE_ROLE_ARN")]
+    role_arn: Option<String>,
+    /// Name of the temporary session in the records of the account
+    #[arg(
+        long,
+        visible_alias = "name",
+        value_name = "NAME",
+        env = "COSPROBE_SESSION_NAME",
+        default_value = "cosprobe"
+    )]
+    session_name: String,
+    /// How long the temporary key is valid
+    #[arg(long, value_name = "TIME", env = "COSPROBE_DURATION", default_value = "30m", value_parser = values::positive_duration)]
+    duration: Duration,
+    /// JSON file with the policy of the temporary key, instead of HEAD and GET on the bucket
+    #[arg(long, value_name = "FILE", env = "COSPROBE_POLICY")]
+    policy: Option<PathBuf>,
+}
+
+/// What `--metadata` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhenAsked {
+    /// On a machine whose DMI names Tencent.
+    Auto,
+    /// On any machine.
+    Always,
+    /// On none.
+    Never,
+}
+
+/// The way to a temporary key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// A part of what the signing key may do.
+    FederationToken,
+    /// What a role may do that the signing key may take.
+    AssumeRole,
+    /// What a role may do, for the token of a TKE pod.
+    WebIdentity,
+}
+
+/// The key of a run, and how it was found.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    pub(super) credential: Option<Credential>,
+    /// Where a key was looked for, up to the place where one was.
+    pub(super) searched: Vec<Place>,
+    /// What the user should know.
+    pub(super) notes: Vec<String>,
+    regions: Regions,
+    /// The word of the source that names the regions.
+    source: String,
+}
+
+/// What came of a source.
+pub(super) enum Settled {
+    Nothing(String),
+    Key(Credential),
+}
+
+impl SourceArgs {
+    /// What to look for, and whether the metadata service may be asked.
+    pub(super) fn wishes(&self) -> Wishes {
+        let is_tencent = || crate::sys::machine_vendor().is_some_and(|vendor| crate::sys::is_tencent(&vendor));
+        let metadata = match self.metadata {
+            WhenAsked::Always => Metadata::Allowed,
+            WhenAsked::Never => Metadata::Never,
+            WhenAsked::Auto if is_tencent() => Metadata::Allowed,
+            WhenAsked::Auto => Metadata::NotTencent,
+        };
+        Wishes { profile: self.profile.clone(), metadata }
+    }
+
+    /// Who gives temporary keys.
+    pub(super) fn issuer(&self, ca_file: Option<&Path>) -> Result<Issuer, Error> {
+        let roots = ca_file.map(crate::probe::read_ca_file).transpose()?.unwrap_or_default();
+        Issuer::new(roots, self.metadata_url.as_deref(), self.sts_url.as_deref())
+    }
+
+    /// Obtains what has to be obtained. A metadata service that nobody asked for and that is not there is no error.
+    pub(super) async fn settle(&self, state: State, issuer: &Issuer) -> Result<Settled, Error> {
+        let grant = match state {
+            State::Absent(reason) => return Ok(Settled::Nothing(reason)),
+            State::Ready(credential) => return Ok(Settled::Key(credential)),
+            State::Faulty(error) => return Err(error),
+            State::Obtainable(grant) => grant,
+        };
+        match issuer.obtain(&grant).await {
+            Ok(Some(credential)) => Ok(Settled::Key(credential)),
+            Ok(None) => Ok(Settled::Nothing("this machine has no role".to_owned())),
+            Err(Error::Unreachable { problem, .. })
+                if matches!(grant, Grant::Role { .. }) && self.metadata == WhenAsked::Auto =>
+            {
+                Ok(Settled::Nothing(problem))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first source that has a key.
+    pub(super) async fn choose(&self, issuer: &Issuer) -> Result<Chosen, Error> {
+        let mut chosen = Chosen::default();
+        let wishes = self.wishes();
+        for Entry { source, place, state, regions, warnings } in look(&ThisMachine, &wishes) {
+            let (outcome, credential) = match self.settle(state, issuer).await? {
+                Settled::Nothing(reason) => (reason, None),
+                Settled::Key(credential) => ("used".to_owned(), Some(credential)),
+            };
+            if credential.is_some() {
+                if self.profile.is_some() && source.ends_with("_env") {
+                    chosen.notes.push(format!("--profile is not used: {place} is set, and variables go first"));
+                }
+                chosen.notes.extend(warnings);
+                (chosen.regions, chosen.source) = (regions, place.clone());
+            }
+            chosen.searched.push(Place { source, place, outcome });
+            if credential.is_some() {
+                chosen.credential = credential;
+                break;
+            }
+        }
+        Ok(chosen)
+    }
+}
+
+impl KeyArgs {
+    /// The key that the flags ask for, before it is exchanged at STS.
+    pub(super) async fn choose(&self, ca_file: Option<&Path>) -> Result<Chosen, Error> {
+        match self.via_sts {
+            _ if self.anonymous => Ok(Chosen::default()),
+            Some(Kind::WebIdentity) => {
+                let regions = Regions { default: pod_identity()?.region, buckets: Vec::new() };
+                Ok(Chosen { regions, source: "TKE_REGION".to_owned(), ..Chosen::default() })
+            }
+            _ => self.sources.choose(&self.sources.issuer(ca_file)?).await,
+        }
+    }
+
+    /// Exchanges the key for a temporary one that may do what a check of the targets asks, where the flags say so.
+    pub(super) async fn exchange(
+        &self,
+        chosen: &mut Chosen,
+        targets: &[Target],
+        ca_file: Option<&Path>,
+    ) -> Result<(), Error> {
+        let Some(kind) = self.via_sts else { return Ok(()) };
+        let buckets: Vec<_> =
+            targets.iter().filter_map(|t| Some((t.bucket.as_deref()?, t.region.as_deref()))).collect();
+        let request = self.temporary.request(kind, &buckets)?;
+        let issuer = self.sources.issuer(ca_file)?;
+        let credential = issuer.temporary_key(&request, chosen.credential.as_ref()).await?;
+        let until =
+            credential.expires_at.map_or_else(String::new, |end| format!(", valid until {}", to_the_second(end)));
+        chosen.notes.push(format!("signing with a temporary key of {}{until}", credential.source));
+        chosen.credential = Some(credential);
+        Ok(())
+    }
+}
+
+impl TemporaryArgs {
+    /// What to ask STS for, narrowed to buckets with their regions.
+    pub(super) fn request(&self, kind: Kind, buckets: &[(&str, Option<&str>)]) -> Result<Request, Error> {
+        let (kind, policy) = match kind {
+            Kind::FederationToken => (RequestKind::FederationToken, Some(self.policy(buckets)?)),
+            Kind::AssumeRole => match &self.role_arn {
+                Some(role_arn) => (RequestKind::AssumeRole { role_arn: role_arn.clone() }, Some(self.policy(buckets)?)),
+                None => {
+                    return usage("assume-role needs --role-arn, such as qcs::cam::uin/100000000001:roleName/probe");
+                }
+            },
+            Kind::WebIdentity if self.policy.is_some() => {
+                return usage("web-identity takes no --policy: STS gives what the role may do");
+            }
+            Kind::WebIdentity => (RequestKind::WebIdentity(pod_identity()?), None),
+        };
+        let region = buckets.iter().find_map(|(_, region)| *region).map(str::to_owned);
+        let (duration, session) = (Some(self.duration), Some(self.session_name.clone()));
+        Ok(Request { kind, policy, duration, region, session })
+    }
+
+    fn policy(&self, buckets: &[(&str, Option<&str>)]) -> Result<String, Error> {
+        let Some(path) = &self.policy else {
+            if buckets.is_empty() {
+                return usage(
+                    "a temporary key is narrowed to a bucket and no bucket is named: name one, or give --policy",
+                );
+            }
+            return Ok(policy_for(buckets.iter().copied()));
+        };
+        let text = read_text(path, "the policy")?;
+        match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(policy) => Ok(policy.to_string()),
+            Err(error) => {
+                Err(Error::Malformed { expected: "a policy in JSON", path: path.clone(), problem: error.to_string() })
+            }
+        }
+    }
+}
+
+/// What TKE tells this pod, which has to be one.
+fn pod_identity() -> Result<WebIdentity, Error> {
+    match web_identity(&ThisMachine)? {
+        Some(identity) => Ok(identity),
+        None => usage("web-identity needs the variables that TKE sets in a pod, and TKE_ROLE_ARN is not set"),
+    }
+}
+
+impl Chosen {
+    /// Reads a target. A bucket without a region gets the one that the source of the key names.
+    pub(super) fn target(&mut self, text: &str, defaults: &TargetDefaults) -> Result<Target, Error> {
+        let plain = Target::parse(text, defaults);
+        let (Err(_), None, Some(region)) = (&plain, &defaults.region, self.region_for(text)) else { return plain };
+        let with_region = TargetDefaults { region: Some(region.clone()), ..defaults.clone() };
+        match Target::parse(text, &with_region) {
+            Ok(target) => {
+                self.notes.push(format!("region {region} of {text} comes from {}; --region sets another", self.source));
+                Ok(target)
+            }
+            Err(_) => plain,
+        }
+    }
+
+    /// The region that the source of the key names for a bucket, as an identifier.
+    pub(super) fn region_for(&self, text: &str) -> Option<String> {
+        let name = text.strip_prefix("cos://").unwrap_or(text);
+        let region = self.regions.of(name.split('/').next().unwrap_or_default())?;
+        values::region(region).ok()
+    }
+}

@@ -1,0 +1,197 @@
+//! STS: temporary keys for a permanent one, for a role, or for the token of a TKE pod.
+//!
+//! Source: Tencent Cloud API documentation, STS, version 2018-08-13; field names from tencentcloud-sdk-python
+//! `sts/v20180813/models.py`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::http::{Client, Question, Url};
+use super::tc3;
+use crate::credential::{Credential, WebIdentity, temporary_key};
+use crate::error::{Error, usage};
+use crate::evidence::clean;
+use crate::sign;
+
+const VERSION: &str = "2018-08-13";
+const CONTENT_TYPE: &str = "application/json";
+const WITHIN: Duration = Duration::from_secs(10);
+/// STS answers alike in every region; the header has to name one.
+const REGION: &str = "ap-guangzhou";
+const SESSION: &str = "cosprobe";
+
+/// What to ask STS for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The way to the key.
+    pub kind: RequestKind,
+    /// What the key may do, as JSON; web identity takes none.
+    pub policy: Option<String>,
+    /// How long the key is to be valid; `None`: as long as STS likes.
+    pub duration: Option<Duration>,
+    /// The region to name.
+    pub region: Option<String>,
+    /// How the session is called in the records of the account.
+    pub session: Option<String>,
+}
+
+/// The way to a temporary key.
+#[derive(Debug, Clone)]
+pub enum RequestKind {
+    /// `GetFederationToken`: a part of what the signing key may do.
+    FederationToken,
+    /// `AssumeRole`: what a role may do, which the signing key may take.
+    AssumeRole {
+        /// Such as `qcs::cam::uin/100000000001:roleName/probe`.
+        role_arn: String,
+    },
+    /// `AssumeRoleWithWebIdentity`: what a role may do, for the token of a pod. It is not signed.
+    WebIdentity(WebIdentity),
+}
+
+impl Request {
+    /// A request with nothing but its kind.
+    pub const fn of(kind: RequestKind) -> Self {
+        Self { kind, policy: None, duration: None, region: None, session: None }
+    }
+
+    const fn action(&self) -> &'static str {
+        match self.kind {
+            RequestKind::FederationToken => "GetFederationToken",
+            RequestKind::AssumeRole { .. } => "AssumeRole",
+            RequestKind::WebIdentity(_) => "AssumeRoleWithWebIdentity",
+        }
+    }
+
+    fn body(&self) -> String {
+        let session = self.session.as_deref().unwrap_or(SESSION);
+        let mut body = match &self.kind {
+            RequestKind::FederationToken => json!({ "Name": session }),
+            RequestKind::AssumeRole { role_arn } => json!({ "RoleArn": role_arn, "RoleSessionName": session }),
+            RequestKind::WebIdentity(identity) => json!({
+                "ProviderId": identity.provider_id,
+                "WebIdentityToken": identity.token.expose_secret(),
+                "RoleArn": identity.role_arn,
+                "RoleSessionName": session,
+            }),
+        };
+        if let Some(policy) = &self.policy {
+            body["Policy"] = json!(sign::encode(policy));
+        }
+        if let Some(duration) = self.duration {
+            body["DurationSeconds"] = json!(duration.as_secs());
+        }
+        body.to_string()
+    }
+
+    fn region(&self) -> &str {
+        let of_cluster = match &self.kind {
+            RequestKind::WebIdentity(identity) => identity.region.as_deref(),
+            _ => None,
+        };
+        self.region.as_deref().or(of_cluster).unwrap_or(REGION)
+    }
+}
+
+/// Asks and reads the answer.
+pub(super) async fn ask(
+    client: &Client,
+    url: &Url,
+    request: &Request,
+    with: Option<&Credential>,
+) -> Result<Credential, Error> {
+    let now = Timestamp::now();
+    let (action, host, body) = (request.action(), url.host_header(), request.body());
+    let mut headers = vec![
+        ("x-tc-action", action.to_owned()),
+        ("x-tc-version", VERSION.to_owned()),
+        ("x-tc-timestamp", now.as_second().to_string()),
+        ("x-tc-region", request.region().to_owned()),
+        ("x-tc-language", "en-US".to_owned()),
+    ];
+    let mut secrets = Vec::new();
+    match (&request.kind, with) {
+        (RequestKind::WebIdentity(identity), _) => {
+            headers.push(("authorization", "SKIP".to_owned()));
+            secrets.push(identity.token.expose_secret().to_owned());
+        }
+        (_, None) => {
+            return usage(format!(
+                "there is no key to sign {action} with: `cosprobe credentials` tells what is missing"
+            ));
+        }
+        (_, Some(key)) => {
+            let message = tc3::Message {
+                method: "POST",
+                query: "",
+                content_type: CONTENT_TYPE,
+                host: &host,
+                body: &body,
+                service: "sts",
+                time: now.as_second(),
+            };
+            let secret_key = key.secret_key.expose_secret();
+            headers.push(("authorization", tc3::authorization(&message, &key.secret_id, secret_key)));
+            headers.extend(key.token_text().map(|token| ("x-tc-token", token.to_owned())));
+            secrets.extend([secret_key.to_owned()].into_iter().chain(key.token_text().map(str::to_owned)));
+        }
+    }
+    let question = Question { method: "POST", headers, content_type: Some(CONTENT_TYPE), body, within: WITHIN };
+    let unreachable = |problem: String| Error::Unreachable { what: format!("STS at {url} for {action}"), problem };
+    let answer = client.ask(url, question).await.map_err(unreachable)?;
+    let document: Value = serde_json::from_slice(&answer.body)
+        .map_err(|_| unreachable(format!("status {} with a body that is no JSON, or is cut", answer.status)))?;
+    let Some(response) = document.get("Response") else {
+        return Err(unreachable(format!("status {} with JSON that is no answer of STS", answer.status)));
+    };
+    if let Some(error) = response.get("Error") {
+        return Err(Error::Refused(refusal(action, url, error, &secrets)));
+    }
+    let source = format!("STS ({action})");
+    temporary_key(response, &source, Timestamp::now())
+        .map_err(|problem| unreachable(format!("the answer cannot be used: {problem}")))
+}
+
+/// Codes of STS and of the gateway before it, and who can do what. The first that the code begins with counts.
+///
+/// Source: Tencent Cloud API documentation, "Common Error Codes" and STS "Error Codes".
+const ADVICE: &[(&str, &str)] = &[
+    ("AuthFailure.SecretIdNotFound", "the secret id is unknown or disabled: look it up in the console under API keys"),
+    ("AuthFailure.SignatureFailure", "the secret key does not belong to the secret id: copy both again"),
+    ("AuthFailure.SignatureExpire", "this machine's clock is off by more than five minutes: set it"),
+    ("AuthFailure.TokenFailure", "the token does not belong to the key or has expired: get a new temporary key"),
+    ("AuthFailure.UnauthorizedOperation", "the key may not do this: allow the STS action to its user in CAM"),
+    ("AuthFailure", "STS does not accept the key: `cosprobe credentials` tells which one is used"),
+    ("UnauthorizedOperation", "the key may not do this: allow the STS action to its user in CAM"),
+    ("InvalidParameter.StrategyFormatError", "the policy is not well-formed: correct the file of --policy"),
+    ("InvalidParameter.StrategyInvalid", "the policy is not valid: correct the file of --policy"),
+    ("InvalidParameter.AccountNotAvaliable", "the account is not available: ask its owner"),
+    ("InvalidParameter.OverTimeError", "the time is longer than allowed: give a shorter --duration"),
+    ("InvalidParameter.OverLimit", "a value is longer than allowed: shorten the policy or the session's name"),
+    (
+        "InvalidParameter.WebIdentityTokenError",
+        "the token of the pod is not accepted: look at the provider and its audience in CAM",
+    ),
+    ("InvalidParameter", "correct the value that the message names"),
+    ("ResourceNotFound.RoleNotFound", "there is no such role: correct --role-arn"),
+    ("ResourceNotFound", "correct the name of the role or of the provider"),
+    ("RequestLimitExceeded", "too many requests were sent: wait a moment"),
+    ("InternalError", "STS has a problem of its own: try again, then give the request id to Tencent support"),
+];
+
+fn refusal(action: &str, url: &Url, error: &Value, secrets: &[String]) -> String {
+    let word = |name: &str| {
+        let mut text = error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            text = text.replace(secret.as_str(), "****");
+        }
+        clean(&text, 300)
+    };
+    let code = word("Code");
+    let advice = ADVICE.iter().find(|(known, _)| code.starts_with(known)).map(|(_, advice)| *advice);
+    let advice = advice.unwrap_or("look the code up in the documentation of STS");
+    format!("STS at {url} refuses {action}: {code} ({}); {advice}", word("Message").trim_end_matches('.'))
+}
