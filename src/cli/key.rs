@@ -10,7 +10,8 @@ use super::check::read_text;
 use super::machine::ThisMachine;
 use super::values;
 use crate::credential::{
-    Credential, Entry, Grant, Metadata, Place, Regions, State, WebIdentity, Wishes, look, to_the_second, web_identity,
+    Credential, Entry, Grant, Metadata, Place, Regions, State, Surroundings, WebIdentity, Wishes, look, to_the_second,
+    web_identity,
 };
 use crate::error::{Error, usage};
 use crate::issuer::{Issuer, Request, RequestKind, policy_for};
@@ -157,10 +158,10 @@ impl SourceArgs {
     }
 
     /// The first source that has a key.
-    pub(super) async fn choose(&self, issuer: &Issuer) -> Result<Chosen, Error> {
+    pub(super) async fn choose(&self, around: &dyn Surroundings, issuer: &Issuer) -> Result<Chosen, Error> {
         let mut chosen = Chosen::default();
         let wishes = self.wishes();
-        for Entry { source, place, state, regions, warnings } in look(&ThisMachine, &wishes) {
+        for Entry { source, place, state, regions, warnings } in look(around, &wishes) {
             let (outcome, credential) = match self.settle(state, issuer).await? {
                 Settled::Nothing(reason) => (reason, None),
                 Settled::Key(credential) => ("used".to_owned(), Some(credential)),
@@ -191,7 +192,7 @@ impl KeyArgs {
                 let regions = Regions { default: pod_identity()?.region, buckets: Vec::new() };
                 Ok(Chosen { regions, source: "TKE_REGION".to_owned(), ..Chosen::default() })
             }
-            _ => self.sources.choose(&self.sources.issuer(ca_file)?).await,
+            _ => self.sources.choose(&ThisMachine, &self.sources.issuer(ca_file)?).await,
         }
     }
 
@@ -284,5 +285,59 @@ impl Chosen {
         let name = text.strip_prefix("cos://").unwrap_or(text);
         let region = self.regions.of(name.split('/').next().unwrap_or_default())?;
         values::region(region).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::credential::FileText;
+
+    /// A machine with one complete family of variables, or none, and no files.
+    struct Variables(&'static str);
+
+    impl Surroundings for Variables {
+        fn variable(&self, name: &str) -> Option<String> {
+            let name = name.strip_prefix(self.0).filter(|_| !self.0.is_empty())?;
+            ["_SECRET_ID", "_SECRET_KEY"].contains(&name).then(|| "AKIDfake".to_owned())
+        }
+
+        fn file(&self, _: &Path) -> io::Result<FileText> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+
+        fn names_in(&self, _: &Path) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn home(&self) -> Option<PathBuf> {
+            Some("/home/user".into())
+        }
+
+        fn now(&self) -> jiff::Timestamp {
+            jiff::Timestamp::UNIX_EPOCH
+        }
+    }
+
+    fn searched(family: &'static str) -> Vec<Place> {
+        let sources = SourceArgs { profile: None, metadata: WhenAsked::Never, metadata_url: None, sts_url: None };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let chosen = runtime.block_on(sources.choose(&Variables(family), &sources.issuer(None).unwrap())).unwrap();
+        assert_eq!(chosen.credential.is_some(), !family.is_empty());
+        chosen.searched
+    }
+
+    #[test]
+    fn the_places_that_were_looked_at_are_known() {
+        let words = |places: Vec<Place>| -> Vec<String> {
+            places.into_iter().map(|place| format!("{}: {}", place.source, place.outcome)).collect()
+        };
+        assert_eq!(words(searched("COS")), ["cos_env: used"]);
+        assert_eq!(words(searched("TENCENTCLOUD")), ["cos_env: not set", "tencentcloud_env: used"]);
+        let all = searched("");
+        assert_eq!((all[4].place.as_str(), all[4].outcome.as_str()), ("/home/user/.cos.conf", "no such file"));
+        assert_eq!(words(all).last().unwrap(), "cvm_role: not asked: --metadata never");
     }
 }

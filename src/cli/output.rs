@@ -63,8 +63,6 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 /// # Errors
 /// When the text could not be written.
 pub fn write_report(text: &str, output: Option<&Path>) -> Result<(), Error> {
-    let is_stdout =
-        |path: &&Path| ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| *path == Path::new(name));
     let Some(path) = output.filter(|path| !is_stdout(path)) else {
         return to_stdout(text).map_err(|source| Error::Write { path: "standard output".into(), source });
     };
@@ -76,10 +74,14 @@ pub fn write_report(text: &str, output: Option<&Path>) -> Result<(), Error> {
 /// # Errors
 /// When the text could not be written.
 pub(super) fn write_secret(text: &str, path: &Path) -> Result<(), Error> {
-    if path == Path::new("-") {
+    if is_stdout(path) {
         return write_report(text, None);
     }
     to_file(text, path, Some(0o600)).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 
 fn to_stdout(text: &str) -> io::Result<()> {

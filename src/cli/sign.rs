@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::key::SourceArgs;
+use super::machine::ThisMachine;
 use super::values;
 use crate::credential::{Credential, SOURCES};
 use crate::error::{Error, exit, usage};
@@ -133,7 +134,7 @@ struct Signed {
 impl SignArgs {
     /// The key to sign with.
     async fn credential(&self) -> Result<Credential, Error> {
-        match self.sources.choose(&self.sources.issuer(None)?).await?.credential {
+        match self.sources.choose(&ThisMachine, &self.sources.issuer(None)?).await?.credential {
             Some(credential) => Ok(credential),
             None => usage(format!("there is no key to sign with: set {SOURCES}")),
         }

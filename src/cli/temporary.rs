@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::key::{Chosen, Kind, SourceArgs, TemporaryArgs};
+use super::machine::ThisMachine;
 use super::{output, values};
 use crate::credential::{Credential, to_the_second};
 use crate::error::{Error, usage};
@@ -65,7 +66,11 @@ impl StsArgs {
             check_bucket(bucket).map_err(Error::Usage)?;
         }
         let issuer = self.sources.issuer(self.cacert.as_deref())?;
-        let key = if self.kind == Kind::WebIdentity { Chosen::default() } else { self.sources.choose(&issuer).await? };
+        let key = if self.kind == Kind::WebIdentity {
+            Chosen::default()
+        } else {
+            self.sources.choose(&ThisMachine, &issuer).await?
+        };
         let region = self.region.clone().or_else(|| key.region_for(self.bucket.as_deref()?));
         let buckets: Vec<_> = self.bucket.iter().map(|bucket| (bucket.as_str(), region.as_deref())).collect();
         let request = self.temporary.request(self.kind, &buckets)?;

@@ -59,10 +59,9 @@ fn read(outer: &Map<String, Value>, named: impl Fn(&str) -> String) -> Result<Pa
 pub fn temporary_key(answer: &Value, source: &str, now: Timestamp) -> Result<Credential, String> {
     let Value::Object(outer) = answer else { return Err("it is not a JSON object".to_owned()) };
     let parts = read(outer, str::to_owned)?;
-    for part in [&parts.id, &parts.key, &parts.token, &parts.expiry] {
-        if part.value.is_none() {
-            return Err(format!("it holds no {}", part.name));
-        }
+    let wanted = [("id", &parts.id), ("secret key", &parts.key), ("token", &parts.token), ("end", &parts.expiry)];
+    if let Some((name, _)) = wanted.iter().find(|(_, part)| part.value.is_none()) {
+        return Err(format!("it holds no {name} of a temporary key"));
     }
     match parts.credential(source.to_owned(), now) {
         Ok(Some(credential)) => Ok(credential),

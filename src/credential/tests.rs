@@ -332,6 +332,15 @@ fn nothing_secret_is_shown() {
 
 proptest! {
     #[test]
+    fn any_text_is_a_value_or_an_answer(text in "\\PC{0,80}|[A-Za-z0-9+/=]{0,80}") {
+        let _ = coscli::plain_value(&text);
+        let answer = serde_json::json!({ "TmpSecretId": text, "TmpSecretKey": KEY, "Token": text, "ExpiredTime": text });
+        let now = Timestamp::from_second(NOW).unwrap();
+        let shown = format!("{:?}", temporary_key(&answer, "STS", now));
+        prop_assert!(!shown.contains(KEY), "{}", shown);
+    }
+
+    #[test]
     fn any_file_is_read_or_refused_without_being_quoted(
         before in "\\PC{0,30}|[\\[\\]{}:=\"'\\n &*!|>-]{0,30}",
         after in "\\PC{0,30}|[\\[\\]{}:=\"'\\n &*!|>-]{0,30}",

@@ -91,8 +91,13 @@ fn property_names(schema: &Value, names: &mut BTreeSet<String>) {
 fn the_commands_flags_and_formats_stand_in_the_reference() {
     let text = read("docs/reference/cli.md");
     let mut missing = Vec::new();
-    for command in Cli::command().get_subcommands() {
-        if !text.contains(&format!("`{}`", command.get_name())) {
+    let command = Cli::command();
+    let inner = command.get_subcommands().flat_map(clap::Command::get_subcommands);
+    for command in command.get_subcommands().chain(inner) {
+        if ![format!("`{}`", command.get_name()), format!(" {}`", command.get_name())]
+            .iter()
+            .any(|name| text.contains(name))
+        {
             missing.push(command.get_name().to_owned());
         }
         for flag in command.get_arguments().filter_map(clap::Arg::get_long).filter(|flag| *flag != "help") {

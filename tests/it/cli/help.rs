@@ -29,9 +29,15 @@ fn every_command_has_help() {
     }
 }
 
+/// A command and all below it.
+fn with_inner(command: &clap::Command) -> Vec<&clap::Command> {
+    let inner = command.get_subcommands().flat_map(with_inner);
+    std::iter::once(command).chain(inner).collect()
+}
+
 #[test]
 fn every_argument_is_described() {
-    for command in Cli::command().get_subcommands() {
+    for command in with_inner(&Cli::command()) {
         for argument in command.get_arguments() {
             assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
         }
@@ -54,7 +60,7 @@ fn every_flag_of_check_is_also_a_variable() {
 
 #[test]
 fn no_argument_takes_a_secret() {
-    for command in Cli::command().get_subcommands() {
+    for command in with_inner(&Cli::command()) {
         // One with a fixed set of words takes no secret, whatever its name is.
         for argument in command.get_arguments().filter(|argument| argument.get_possible_values().is_empty()) {
             let flag = argument.get_long().unwrap_or_default();

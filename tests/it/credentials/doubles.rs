@@ -1,11 +1,13 @@
 //! Servers on loopback that play the metadata service and STS, and keep what they were asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use hmac::{Hmac, KeyInit, Mac};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -45,14 +47,33 @@ pub(super) struct Double {
 
 impl Double {
     pub(super) fn start(reply: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(None, reply)
+    }
+
+    /// The same over TLS, with the PEM text of the certificate that it shows.
+    pub(super) fn start_tls(reply: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Self, String) {
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![own.cert.der().clone()], key).unwrap();
+        (Self::listen(Some(Arc::new(config)), reply), own.cert.pem())
+    }
+
+    fn listen(tls: Option<Arc<ServerConfig>>, reply: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}/", listener.local_addr().unwrap());
         let (sender, asked) = mpsc::channel();
         let reply = Arc::new(reply);
         thread::spawn(move || {
             for connection in listener.incoming() {
                 let (connection, sender, reply) = (connection.unwrap(), sender.clone(), Arc::clone(&reply));
-                thread::spawn(move || serve(connection, &sender, &*reply));
+                let tls = tls.clone().map(|config| ServerConnection::new(config).unwrap());
+                thread::spawn(move || match tls {
+                    Some(tls) => serve(StreamOwned::new(tls, connection), &sender, &*reply),
+                    None => serve(connection, &sender, &*reply),
+                });
             }
         });
         Self { url, asked }
@@ -64,8 +85,8 @@ impl Double {
     }
 }
 
-fn serve(mut connection: TcpStream, sender: &mpsc::Sender<Asked>, reply: &dyn Fn(&Asked) -> Reply) {
-    let mut reader = BufReader::new(connection.try_clone().unwrap());
+fn serve(connection: impl Read + Write, sender: &mpsc::Sender<Asked>, reply: &dyn Fn(&Asked) -> Reply) {
+    let mut reader = BufReader::new(connection);
     let mut lines = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty());
     let Some(first) = lines.next() else { return };
     let headers: Vec<(String, String)> = lines
@@ -77,13 +98,13 @@ fn serve(mut connection: TcpStream, sender: &mpsc::Sender<Asked>, reply: &dyn Fn
     let mut words = first.split(' ').map(str::to_owned);
     let (method, path) = (words.next().unwrap(), words.next().unwrap());
     let asked = Asked { method, path, headers, body: String::from_utf8(body).unwrap() };
-    let reply = reply(&asked);
+    let (reply, mut connection) = (reply(&asked), reader.into_inner());
     sender.send(asked).unwrap();
     match reply {
         Reply::Answer(status, kind, body) => {
             let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
             // A client that has read enough is gone.
-            let _ = connection.write_all((head + &body).as_bytes());
+            let _ = connection.write_all((head + &body).as_bytes()).and_then(|()| connection.flush());
         }
         // Until the client gives up.
         Reply::Silence => {

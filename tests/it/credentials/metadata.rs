@@ -91,7 +91,7 @@ fn what_is_not_the_service_is_told() {
         ),
         (service(move || html(&"x".repeat(1 << 20))), "larger than 64 KiB"),
         (service(|| key_until(1_700_000_000)), "expired"),
-        (service(|| answer(&json!({ "TmpSecretId": TEMPORARY_ID, "Code": "Success" }))), "it holds no secretKey"),
+        (service(|| answer(&json!({ "TmpSecretId": TEMPORARY_ID, "Code": "Success" }))), "it holds no secret key"),
         (service(|| answer(&json!([TEMPORARY_KEY]))), "not a JSON object"),
         (service(|| Reply::Answer(500, "text/plain", TEMPORARY_KEY.to_owned())), "status is 500"),
         (Double::start(move |_| html("<html>please log in</html>")), "name of a role"),

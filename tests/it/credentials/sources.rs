@@ -67,9 +67,11 @@ fn a_bucket_without_a_region_gets_that_of_the_keys_source() {
     };
     for region in ["ap-guangzhou", "gz"] {
         conf(region);
+        std::fs::set_permissions(home.path().join(".cos.conf"), std::fs::Permissions::from_mode(0o640)).unwrap();
         let ran = check(&[]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        assert!(ran.stderr.contains("region ap-guangzhou") && ran.stderr.contains(".cos.conf"), "{ran:?}");
+        assert!(ran.stderr.contains("hint: region ap-guangzhou") && ran.stderr.contains(".cos.conf"), "{ran:?}");
+        assert!(ran.stderr.contains("can be read by its group (mode 0640): chmod 600"), "{ran:?}");
         assert_eq!(ran.report().targets[0].region.as_deref(), Some("ap-guangzhou"));
     }
     conf("ap-beijing");

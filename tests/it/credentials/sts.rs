@@ -173,6 +173,22 @@ fn an_answer_that_cannot_be_used_is_told() {
 }
 
 #[test]
+fn sts_is_asked_over_trusted_tls_only() {
+    let home = Home::new();
+    let (double, certificate) = Double::start_tls(|_| answer(&sts_answer(TEMPORARY_ID, TEMPORARY_KEY, TOKEN, LATER)));
+    let file = home.write("ca.pem", &certificate);
+    let trusted = ask(&double, &["federation-token", "--cacert", file.to_str().unwrap()]);
+    assert_eq!((trusted.code, trusted.stderr.as_str()), (Some(0), ""), "{trusted:?}");
+    assert!(is_signed_by(&only_question(&double), ID, KEY));
+    let untrusted = ask(&double, &["federation-token"]);
+    assert!(
+        untrusted.code == Some(3) && untrusted.stderr.contains("TLS failed: invalid peer certificate"),
+        "{untrusted:?}"
+    );
+    assert!(double.asked().is_empty(), "nothing is sent to a server that is not trusted");
+}
+
+#[test]
 fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
     let double = sts();
     let home = Home::new();
