@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::Credential;
-use super::parts::{Part, Parts, malformed, place};
+use super::parts::{Part, Parts, malformed, place, to_the_second};
 use crate::error::Error;
 
 const ID: &[&str] = &["secretId", "tmpSecretId", "TmpSecretId", "secret_id"];
@@ -63,9 +63,15 @@ pub fn temporary_key(answer: &Value, source: &str, now: Timestamp) -> Result<Cre
     if let Some((name, _)) = wanted.iter().find(|(_, part)| part.value.is_none()) {
         return Err(format!("it holds no {name} of a temporary key"));
     }
-    match parts.credential(source.to_owned(), now) {
-        Ok(Some(credential)) => Ok(credential),
-        Ok(None) => Err("it holds no key".to_owned()),
-        Err(error) => Err(error.to_string()),
+    // A key that was made a moment ago has not expired: the two clocks differ.
+    let credential = parts.credential(source.to_owned(), Timestamp::MIN).map_err(|error| error.to_string())?;
+    let credential = credential.ok_or("it holds no key")?;
+    match credential.expires_at.filter(|end| *end <= now) {
+        Some(end) => Err(format!(
+            "the key ended at {}, and this machine's clock says {}: set the clock if it is wrong",
+            to_the_second(end),
+            to_the_second(now)
+        )),
+        None => Ok(credential),
     }
 }

@@ -90,7 +90,7 @@ fn what_is_not_the_service_is_told() {
             "is cut",
         ),
         (service(move || html(&"x".repeat(1 << 20))), "larger than 64 KiB"),
-        (service(|| key_until(1_700_000_000)), "expired"),
+        (service(|| key_until(1_700_000_000)), "ended at 2023-11-14T22:13:20Z"),
         (service(|| answer(&json!({ "TmpSecretId": TEMPORARY_ID, "Code": "Success" }))), "it holds no secret key"),
         (service(|| answer(&json!([TEMPORARY_KEY]))), "not a JSON object"),
         (service(|| Reply::Answer(500, "text/plain", TEMPORARY_KEY.to_owned())), "status is 500"),

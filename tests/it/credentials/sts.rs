@@ -159,7 +159,7 @@ fn an_answer_that_cannot_be_used_is_told() {
         (Double::start(|_| Reply::Answer(200, "application/json", "{\"Response\": {".to_owned())), "is cut"),
         (Double::start(|_| Reply::Answer(200, "text/plain", "{}".to_owned())), "no answer of STS"),
         (Double::start(|_| Reply::Answer(200, "application/json", "x".repeat(1 << 20))), "larger than 64 KiB"),
-        (Double::start(|_| answer(&sts_answer(TEMPORARY_ID, TEMPORARY_KEY, TOKEN, 1_700_000_000))), "expired"),
+        (Double::start(|_| answer(&sts_answer(TEMPORARY_ID, TEMPORARY_KEY, TOKEN, 1_700_000_000))), "set the clock"),
         (Double::start(|_| answer(&sts_answer(TEMPORARY_ID, TEMPORARY_KEY, "", LATER))), "it holds no token"),
         (Double::start(|_| answer(&sts_answer("", TEMPORARY_KEY, TOKEN, LATER))), "it holds no"),
         (Double::start(|_| answer(&sts_answer(TEMPORARY_ID, "a b", TOKEN, LATER))), "blank"),
