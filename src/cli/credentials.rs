@@ -57,13 +57,26 @@ struct Listing {
     used: Option<&'static str>,
 }
 
+/// What a source holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Holds {
+    /// The key that is used.
+    Used,
+    /// A key that an earlier source goes before.
+    Complete,
+    /// Nothing.
+    Absent,
+    /// Something that is wrong.
+    Faulty,
+}
+
 /// One source.
 #[derive(Debug, Serialize)]
 struct Row {
     source: &'static str,
     place: String,
-    /// `used`, `complete` (an earlier one is used), `absent` or `faulty`.
-    state: &'static str,
+    state: Holds,
     /// Why there is no key, or what is wrong with it.
     reason: Option<String>,
     /// The id with its middle left out.
@@ -108,20 +121,20 @@ impl CredentialsArgs {
                 // Listing sources is no reason to make a key.
                 State::Obtainable(Grant::WebIdentity(_)) => row.reason = Some("a key of STS for the role".to_owned()),
                 state => match self.sources.settle(state, &issuer).await {
-                    Ok(Settled::Nothing(reason)) => (row.state, row.reason) = ("absent", Some(reason)),
+                    Ok(Settled::Nothing(reason)) => (row.state, row.reason) = (Holds::Absent, Some(reason)),
                     Ok(Settled::Key(credential)) => row.holds(&credential),
                     Err(error) => {
-                        (row.state, row.error_code) = ("faulty", Some(error.exit_code()));
+                        (row.state, row.error_code) = (Holds::Faulty, Some(error.exit_code()));
                         row.reason = Some(error.to_string());
                     }
                 },
             }
-            if row.state == "complete" && !sources.iter().any(|earlier| earlier.state != "absent") {
-                row.state = "used";
+            if row.state == Holds::Complete && sources.iter().all(|earlier| earlier.state == Holds::Absent) {
+                row.state = Holds::Used;
             }
             sources.push(row);
         }
-        let used = sources.iter().find(|row| row.state == "used").map(|row| row.source);
+        let used = sources.iter().find(|row| row.state == Holds::Used).map(|row| row.source);
         Ok(Listing { sources, used })
     }
 }
@@ -135,7 +148,7 @@ impl Row {
         Self {
             source: entry.source,
             place: entry.place.clone(),
-            state: "complete",
+            state: Holds::Complete,
             reason: None,
             secret_id: None,
             has_token: None,
@@ -154,7 +167,7 @@ impl Row {
 
     /// What the source holds, in words.
     fn words(&self) -> String {
-        if self.state == "faulty" {
+        if self.state == Holds::Faulty {
             return "a fault, see below".to_owned();
         }
         let token = match (self.has_token, self.expires_at) {
@@ -165,9 +178,9 @@ impl Row {
         };
         let key = self.secret_id.as_deref().or(self.reason.as_deref()).unwrap_or_default();
         match self.state {
-            "used" => format!("{key}{token}: used"),
-            "complete" => format!("{key}{token}: not used, an earlier one goes first"),
-            _ => key.to_owned(),
+            Holds::Used => format!("{key}{token}: used"),
+            Holds::Complete => format!("{key}{token}: not used, an earlier one goes first"),
+            Holds::Absent | Holds::Faulty => key.to_owned(),
         }
     }
 }
@@ -175,7 +188,7 @@ impl Row {
 impl Listing {
     /// The first source that is not empty: it is used, or its fault stops the run.
     fn deciding(&self) -> Option<&Row> {
-        self.sources.iter().find(|row| row.state != "absent")
+        self.sources.iter().find(|row| row.state != Holds::Absent)
     }
 
     fn table(&self) -> String {
@@ -206,7 +219,7 @@ impl Listing {
         let lines = table.to_string();
         let mut text: String = lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
         for row in &self.sources {
-            if let Some(reason) = row.reason.as_deref().filter(|_| row.state == "faulty") {
+            if let Some(reason) = row.reason.as_deref().filter(|_| row.state == Holds::Faulty) {
                 text.push_str(&paragraph("fault", reason));
             }
             for warning in &row.warnings {
@@ -215,7 +228,7 @@ impl Listing {
         }
         let verdict = match self.deciding() {
             None => "there is no key: requests are anonymous".to_owned(),
-            Some(row) if row.state == "faulty" => {
+            Some(row) if row.state == Holds::Faulty => {
                 format!("{} comes first and is faulty: nothing is sent", shortened(&row.place))
             }
             Some(row) => format!("{} is used", shortened(&row.place)),

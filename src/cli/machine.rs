@@ -34,7 +34,7 @@ impl Surroundings for ThisMachine {
             return Err(other("it is larger than 1 MiB"));
         }
         let text = String::from_utf8(bytes).map_err(|_| other("it is not UTF-8"))?;
-        Ok(FileText { text, mode: metadata.permissions().mode() })
+        Ok(FileText { text: text.into(), mode: metadata.permissions().mode() })
     }
 
     fn names_in(&self, directory: &Path) -> Vec<String> {

@@ -76,7 +76,7 @@ impl Surroundings for Around {
     fn file(&self, path: &Path) -> io::Result<FileText> {
         match self.files.get(path) {
             Some((text, 0)) if text.is_empty() => Err(io::ErrorKind::PermissionDenied.into()),
-            Some((text, mode)) => Ok(FileText { text: text.clone(), mode: *mode }),
+            Some((text, mode)) => Ok(FileText { text: text.clone().into(), mode: *mode }),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }

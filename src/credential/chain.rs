@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret;
+
 use super::{
     Credential, Grant, Regions, Surroundings, coscli, coscmd, environment, profile, role, tccli, tencentcloud,
 };
@@ -95,7 +97,7 @@ pub(super) fn in_file(
             return Found::plain(place, State::Faulty(Error::Read { what, path: path.to_owned(), source }));
         }
     };
-    match read(&file.text, path) {
+    match read(file.text.expose_secret(), path) {
         Ok((state, regions)) => {
             let warnings = file.mode_warning(path).filter(|_| !matches!(state, State::Absent(_))).into_iter().collect();
             Found { place, state, regions, warnings }

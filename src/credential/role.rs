@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::chain::{Found, State, Wishes};
 use super::parts::checked;
@@ -36,7 +36,7 @@ pub fn web_identity(around: &dyn Surroundings) -> Result<Option<WebIdentity>, Er
     let read_failed = |source| Error::Read { what: "the web identity token", path: path.clone(), source };
     let text = around.file(&path).map_err(read_failed)?.text;
     // Kubernetes writes the token without a line end, people and other tools with one.
-    let token = checked(&format!("the token in {}", path.display()), text.trim().to_owned())?;
+    let token = checked(&format!("the token in {}", path.display()), text.expose_secret().trim().to_owned())?;
     if token.is_empty() {
         return usage(format!(
             "the web identity token {} is empty: TKE writes it anew, wait or restart the pod",

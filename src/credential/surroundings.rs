@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 /// The machine around: variables, files and the time.
 pub trait Surroundings {
@@ -27,9 +28,10 @@ pub trait Surroundings {
 }
 
 /// What is in a file.
+#[derive(Debug)]
 pub struct FileText {
-    /// The whole text.
-    pub text: String,
+    /// The whole text, which holds a secret.
+    pub text: SecretString,
     /// Permission bits, such as `0o600`.
     pub mode: u32,
 }

@@ -1,5 +1,6 @@
 //! `~/.tccli/<profile>.credential`, as tccli writes it. Source: tencentcloud-cli `tccli/configure.py`.
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::chain::{Found, State, in_home};
@@ -27,7 +28,7 @@ pub(super) fn profile(around: &dyn Surroundings, name: &str) -> Found {
 /// The region of `<profile>.configure`. It is a convenience: a file that cannot be read gives none.
 fn region(around: &dyn Surroundings, name: &str) -> Option<String> {
     let path = around.home()?.join(format!(".tccli/{name}.configure"));
-    let value: Value = serde_json::from_str(&around.file(&path).ok()?.text).ok()?;
+    let value: Value = serde_json::from_str(around.file(&path).ok()?.text.expose_secret()).ok()?;
     value.pointer("/_sys_param/region")?.as_str().map(str::to_owned)
 }
 

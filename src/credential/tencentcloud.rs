@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use secrecy::ExposeSecret;
+
 use super::chain::{Found, NO_FILE, State, in_file};
 use super::ini::IniFile;
 use super::parts::Parts;
@@ -66,7 +68,7 @@ pub(super) fn sections(around: &dyn Surroundings) -> Vec<String> {
     let mut names = Vec::new();
     for path in files(around) {
         if let Ok(file) = around.file(&path)
-            && let Ok(ini) = IniFile::read(&file.text, &path)
+            && let Ok(ini) = IniFile::read(file.text.expose_secret(), &path)
         {
             names.extend(ini.sections());
         }

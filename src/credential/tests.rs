@@ -330,6 +330,26 @@ fn nothing_secret_is_shown() {
     assert_eq!(Credential { secret_id: "short".into(), ..around.key() }.masked_id(), "****");
 }
 
+#[test]
+fn files_made_to_hurt_are_survived() {
+    let line = |n: usize| format!("a{n}: &a{n} [*a{0}, *a{0}, *a{0}, *a{0}]", n - 1);
+    let laughs = (1..30).map(line).collect::<Vec<_>>().join("\n");
+    for text in [
+        format!("a0: &a0 {KEY}\n{laughs}"),
+        "[".repeat(100_000),
+        "{\"a\":".repeat(100_000),
+        "- ".repeat(100_000),
+        "a: &a [*a]\n".to_owned(),
+        format!("[{}]\n", "x".repeat(1_000_000)),
+        "\u{feff}[common]\r\nsecret_id = a\r\n".to_owned(),
+    ] {
+        for (source, path, _) in FILES {
+            let shown = format!("{:?}", Around::default().write(path, &text).first());
+            assert!(shown.len() < 2000 && !shown.contains(KEY), "{source}: {shown:.300}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_a_value_or_an_answer(text in "\\PC{0,80}|[A-Za-z0-9+/=]{0,80}") {
