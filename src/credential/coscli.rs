@@ -54,7 +54,7 @@ fn read(text: &str, path: &Path) -> Result<Value, Error> {
     let value: Value = serde_saphyr::from_str(text).map_err(|error| {
         let at =
             error.location().map_or_else(String::new, |at| format!("line {}, column {}: ", at.line(), at.column()));
-        malformed(expected, path, format!("{at}it is not YAML there"))
+        malformed(expected, path, format!("{at}it is not YAML there, look at the indentation and the quotes"))
     })?;
     if value.pointer("/cos/base").is_some_and(Value::is_object) {
         return Ok(value);

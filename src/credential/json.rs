@@ -26,7 +26,8 @@ pub(super) fn parts(text: &str, path: &Path) -> Result<Parts, Error> {
 
 /// Where JSON breaks off or goes wrong, without a word of it.
 fn place_of(error: &serde_json::Error) -> String {
-    let what = if error.is_eof() { "it ends in the middle" } else { "it is not JSON there" };
+    let what =
+        if error.is_eof() { "it ends in the middle" } else { "it is not JSON there, look at the quotes and commas" };
     format!("line {}, column {}: {what}", error.line(), error.column())
 }
 

@@ -43,7 +43,10 @@ impl Parts {
             (Some(_), None) => return usage(half_set(&self.id.name, &self.key.name)),
             (None, Some(_)) => return usage(half_set(&self.key.name, &self.id.name)),
             (None, None) => {
-                return usage(half_set(&self.token.name, &format!("{}, with {},", self.id.name, self.key.name)));
+                return usage(format!(
+                    "{} is set, and {} and {} are not: set all three, or remove it to use another source",
+                    self.token.name, self.id.name, self.key.name
+                ));
             }
         };
         let (secret_id, secret_key) = secrets;
@@ -102,8 +105,9 @@ fn expired(source: &str, end: Timestamp, now: Timestamp) -> String {
     let minutes = now.duration_since(end).as_mins();
     let ago = match minutes {
         0 => "less than a minute ago".to_owned(),
-        1..=180 => format!("{minutes} minutes ago"),
-        _ => format!("{} hours ago", minutes / 60),
+        1..180 => format!("{minutes} min ago"),
+        180..2880 => format!("{} h ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 1440),
     };
     format!(
         "the temporary key of {source} expired {ago}, at {}: get a new one, or remove it to use another source",

@@ -66,7 +66,10 @@ fn half_a_key_is_an_error_that_names_file_line_and_key() {
         let no_id = Around::default().write(path, &write("", KEY, "")).fault();
         assert!(no_id.to_lowercase().replace('_', "").contains("secretid in line"), "{source}: {no_id}");
         let only_token = Around::default().write(path, &write("", "", TOKEN)).fault();
-        assert!(only_token.contains("token") && only_token.contains("is not"), "{source}: {only_token}");
+        assert!(
+            only_token.contains("token") && only_token.contains("are not: set all three"),
+            "{source}: {only_token}"
+        );
         let empty = Around::default().write(path, &write("", "", ""));
         assert!(empty.first().is_none(), "{source}");
     }
@@ -191,7 +194,7 @@ fn a_temporary_key_that_ended_is_an_error() {
     };
     for end in [&(NOW - 90).to_string(), "2026-11-23T23:58:30Z", &format!("{}000", NOW - 90)] {
         let fault = credentials(end).fault();
-        assert!(fault.contains("expired 1 minutes ago, at 2026-11-23T23:58:30Z"), "{fault}");
+        assert!(fault.contains("expired 1 min ago, at 2026-11-23T23:58:30Z"), "{fault}");
     }
     let key = credentials(&(NOW + 60).to_string()).key();
     assert_eq!(key.expires_at.unwrap().as_second(), NOW + 60);

@@ -33,8 +33,11 @@ pub(super) struct Url {
 impl Url {
     /// Reads `http://HOST[:PORT][/PATH]` or the same with https.
     pub(super) fn read(flag: &'static str, text: &str) -> Result<Self, Error> {
-        let problem =
-            || format!("the address of {flag} should look like https://HOST[:PORT]/, without user name and query");
+        let problem = || {
+            format!(
+                "the address of {flag} should look like https://HOST[:PORT]/ or http://…, without user name and query"
+            )
+        };
         let Ok(uri) = text.parse::<hyper::Uri>() else { return usage(problem()) };
         let tls = match uri.scheme_str() {
             Some("https") => true,

@@ -106,11 +106,20 @@ fn a_faulty_source_stops_a_check_before_anything_is_sent() {
 }
 
 #[test]
-fn a_file_that_is_no_file_holds_nothing_up() {
+fn what_is_no_text_file_holds_nothing_up() {
     let home = Home::new();
     std::fs::create_dir(home.path().join(".cos.yaml")).unwrap();
     let ran = home.run(["sign"]).run();
     assert!(ran.code == Some(2) && ran.stderr.contains("not a regular file"), "{ran:?}");
+    std::fs::remove_dir(home.path().join(".cos.yaml")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(home.path().join(".cos.yaml")).status().unwrap();
+    assert!(pipe.success());
+    let ran = home.run(["sign"]).run();
+    assert!(ran.code == Some(2) && ran.stderr.contains("not a regular file"), "{ran:?}");
+    std::fs::remove_file(home.path().join(".cos.yaml")).unwrap();
+    std::fs::write(home.path().join(".cos.conf"), b"[common]\nsecret_id = \xff\n").unwrap();
+    let ran = home.run(["sign"]).run();
+    assert!(ran.code == Some(2) && ran.stderr.contains(".cos.conf: it is not UTF-8"), "{ran:?}");
 }
 
 #[test]
