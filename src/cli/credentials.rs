@@ -13,7 +13,7 @@ use crate::credential::{Credential, Entry, Grant, State, Surroundings, look, to_
 use crate::error::{Error, exit};
 
 /// Columns of the table.
-const WIDTH: usize = 80;
+const WIDTH: u16 = 80;
 
 /// Arguments of `credentials`.
 #[derive(Debug, Args)]
@@ -192,32 +192,7 @@ impl Listing {
     }
 
     fn table(&self) -> String {
-        let home = ThisMachine.home().map(|home| home.display().to_string());
-        let shortened =
-            |text: &str| match home.as_deref().filter(|home| home.len() > 1).and_then(|home| text.strip_prefix(home)) {
-                Some(rest) if rest.starts_with('/') => format!("~{rest}"),
-                _ => text.to_owned(),
-            };
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).force_no_tty();
-        table.set_width(80).set_header(["source", "where", "holds"]);
-        for row in &self.sources {
-            table.add_row([row.source.replace('_', " "), shortened(&row.place), row.words()]);
-        }
-        for index in 0..3 {
-            if let Some(column) = table.column_mut(index) {
-                column.set_padding((0, 2));
-            }
-        }
-        if let Some(column) = table.column_mut(0) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-        if let Some(column) = table.column_mut(1) {
-            // Room for `~/.tencentcloud/credentials` in one line.
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(29)));
-        }
-        let lines = table.to_string();
-        let mut text: String = lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+        let mut text = self.columns();
         for row in &self.sources {
             if let Some(reason) = row.reason.as_deref().filter(|_| row.state == Holds::Faulty) {
                 text.push_str(&paragraph("fault", reason));
@@ -229,15 +204,41 @@ impl Listing {
         let verdict = match self.deciding() {
             None => "there is no key: requests are anonymous".to_owned(),
             Some(row) if row.state == Holds::Faulty => {
-                format!("{} comes first and is faulty: nothing is sent", shortened(&row.place))
+                format!("{} comes first and is faulty: nothing is sent", from_home(&row.place))
             }
-            Some(row) => format!("{} is used", shortened(&row.place)),
+            Some(row) => format!("{} is used", from_home(&row.place)),
         };
         text + &format!("\n{verdict}\n")
+    }
+
+    fn columns(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).force_no_tty();
+        table.set_width(WIDTH).set_header(["source", "where", "holds"]);
+        for row in &self.sources {
+            table.add_row([row.source.replace('_', " "), from_home(&row.place), row.words()]);
+        }
+        // Room for the longest source, and for `~/.tencentcloud/credentials` in one line.
+        let least = [18, 29, 18];
+        for (index, least) in least.into_iter().enumerate() {
+            if let Some(column) = table.column_mut(index) {
+                column.set_padding((0, 2)).set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+            }
+        }
+        table.to_string().lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+    }
+}
+
+/// A path with the home directory as `~`.
+fn from_home(path: &str) -> String {
+    let home = ThisMachine.home().map(|home| home.display().to_string()).filter(|home| home.len() > 1);
+    match home.and_then(|home| path.strip_prefix(&home)) {
+        Some(rest) if rest.starts_with('/') => format!("~{rest}"),
+        _ => path.to_owned(),
     }
 }
 
 fn paragraph(word: &str, text: &str) -> String {
-    let options = textwrap::Options::new(WIDTH).subsequent_indent("  ").break_words(false);
+    let options = textwrap::Options::new(usize::from(WIDTH)).subsequent_indent("  ").break_words(false);
     format!("\n{}\n", textwrap::fill(&format!("{word}: {text}"), options))
 }

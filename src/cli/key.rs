@@ -22,7 +22,7 @@ use crate::target::{Target, TargetDefaults};
 #[command(next_help_heading = "Keys")]
 pub(super) struct KeyArgs {
     /// Send anonymous requests only
-    #[arg(long, env = "COSPROBE_ANONYMOUS", value_parser = FalseyValueParser::new(), conflicts_with = "via_sts")]
+    #[arg(long, env = "COSPROBE_ANONYMOUS", value_parser = FalseyValueParser::new())]
     pub(super) anonymous: bool,
     /// Where keys are looked for.
     #[command(flatten)]
@@ -187,7 +187,8 @@ impl KeyArgs {
     /// The key that the flags ask for, before it is exchanged at STS.
     pub(super) async fn choose(&self, ca_file: Option<&Path>) -> Result<Chosen, Error> {
         match self.via_sts {
-            _ if self.anonymous => Ok(Chosen::default()),
+            Some(_) if self.anonymous => usage("--via-sts signs, and --anonymous forbids it: give one of the two"),
+            None if self.anonymous => Ok(Chosen::default()),
             Some(Kind::WebIdentity) => {
                 let regions = Regions { default: pod_identity()?.region, buckets: Vec::new() };
                 Ok(Chosen { regions, source: "TKE_REGION".to_owned(), ..Chosen::default() })

@@ -147,8 +147,8 @@ pub(super) async fn ask(
     let Some(response) = document.get("Response") else {
         return Err(unreachable(format!("status {} with JSON that is no answer of STS", answer.status)));
     };
-    if let Some(error) = response.get("Error") {
-        return Err(Error::Refused(refusal(action, url, error, &secrets)));
+    if response.get("Error").is_some() {
+        return Err(Error::Refused(refusal(action, url, response, &secrets)));
     }
     let source = format!("STS ({action})");
     temporary_key(response, &source, Timestamp::now())
@@ -182,16 +182,17 @@ const ADVICE: &[(&str, &str)] = &[
     ("InternalError", "STS has a problem of its own: try again, then give the request id to Tencent support"),
 ];
 
-fn refusal(action: &str, url: &Url, error: &Value, secrets: &[String]) -> String {
-    let word = |name: &str| {
-        let mut text = error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+fn refusal(action: &str, url: &Url, response: &Value, secrets: &[String]) -> String {
+    let word = |pointer: &str| {
+        let mut text = response.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
             text = text.replace(secret.as_str(), "****");
         }
         clean(&text, 300)
     };
-    let code = word("Code");
+    let code = word("/Error/Code");
     let advice = ADVICE.iter().find(|(known, _)| code.starts_with(known)).map(|(_, advice)| *advice);
     let advice = advice.unwrap_or("look the code up in the documentation of STS");
-    format!("STS at {url} refuses {action}: {code} ({}); {advice}", word("Message").trim_end_matches('.'))
+    let (message, id) = (word("/Error/Message"), word("/RequestId"));
+    format!("STS at {url} refuses {action}: {code} ({}), request id {id}; {advice}", message.trim_end_matches('.'))
 }

@@ -145,7 +145,8 @@ fn a_refusal_is_told_with_what_to_do() {
         let double = Double::start(move |_| answer(&refusal));
         let ran = ask(&double, &["federation-token"]);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
-        for named in [code, advice, "a message with ****", "GetFederationToken", double.url.as_str()] {
+        for named in [code, advice, "a message with ****", "GetFederationToken", "request id r-2", double.url.as_str()]
+        {
             assert!(ran.stderr.contains(named), "{named}: {ran:?}");
         }
         assert!(!ran.stderr.contains(KEY) && !ran.stderr.contains('\u{1b}'), "{ran:?}");
@@ -227,7 +228,9 @@ fn a_bucket_is_checked_with_a_temporary_key() {
     let double = Double::start(move |_| answer(&given));
     for kind in ["federation-token", "assume-role", "web-identity"] {
         let home = Home::new();
-        let check = in_pod(&home, lab.check().variable("COS_SECRET_ID", ID).variable("COS_SECRET_KEY", KEY));
+        let check = lab.check().variable("COS_SECRET_ID", ID).variable("COS_SECRET_KEY", KEY);
+        // A switch that is set to no is not set.
+        let check = in_pod(&home, check.variable("COSPROBE_ANONYMOUS", "0"));
         let arguments = [lab.host(), "--via-sts", kind, "--role-arn", ROLE, "--sts-url", &double.url, "--format=json"];
         let ran = check.arguments(arguments).run();
         assert_eq!(ran.json()["verdict"]["code"], "AUT005", "{kind}: {ran:?}");
@@ -258,6 +261,8 @@ fn a_check_does_not_begin_without_the_temporary_key_it_was_told_to_use() {
     }
     let ran = lab.check().arguments(["127.0.0.1:9", "--via-sts=federation-token", "--sts-url", silent]).run();
     assert!(ran.code == Some(2) && ran.stderr.contains("no bucket is named"), "{ran:?}");
+    let ran = lab.check().arguments([lab.host(), "--via-sts=federation-token", "--anonymous"]).run();
+    assert!(ran.code == Some(2) && ran.stderr.contains("--anonymous"), "{ran:?}");
     let calls = lab.stop();
     assert_eq!((calls.http, calls.https), (0, 0), "{calls:?}");
 }
