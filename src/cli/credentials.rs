@@ -218,11 +218,11 @@ impl Listing {
         for row in &self.sources {
             table.add_row([row.source.replace('_', " "), from_home(&row.place), row.words()]);
         }
-        // Room for the longest source, and for `~/.tencentcloud/credentials` in one line.
-        let least = [18, 29, 18];
-        for (index, least) in least.into_iter().enumerate() {
+        // Room for the longest source, and for `~/.tencentcloud/credentials` in one line; and the blanks behind.
+        for (index, (least, behind)) in [(18, 2), (29, 2), (18, 0)].into_iter().enumerate() {
             if let Some(column) = table.column_mut(index) {
-                column.set_padding((0, 2)).set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+                let least = ColumnConstraint::LowerBoundary(Width::Fixed(least));
+                column.set_padding((0, behind)).set_constraint(least);
             }
         }
         table.to_string().lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
