@@ -7,7 +7,6 @@ mod http;
 mod metadata;
 mod policy;
 mod sts;
-mod tc3;
 
 use rustls::pki_types::CertificateDer;
 

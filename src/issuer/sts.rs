@@ -10,11 +10,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::http::{Client, Question, Url};
-use super::tc3;
 use crate::credential::{Credential, WebIdentity, temporary_key};
 use crate::error::{Error, usage};
 use crate::evidence::clean;
-use crate::sign;
+use crate::sign::{self, tc3};
 
 const VERSION: &str = "2018-08-13";
 const CONTENT_TYPE: &str = "application/json";
@@ -124,17 +123,17 @@ pub(super) async fn ask(
             ));
         }
         (_, Some(key)) => {
-            let message = tc3::Message {
+            let to_sign = tc3::Request {
+                service: "sts",
+                host: &host,
                 method: "POST",
                 query: "",
                 content_type: CONTENT_TYPE,
-                host: &host,
-                body: &body,
-                service: "sts",
-                time: now.as_second(),
+                body: body.as_ref(),
+                timestamp: now,
             };
             let secret_key = key.secret_key.expose_secret();
-            headers.push(("authorization", tc3::authorization(&message, &key.secret_id, secret_key)));
+            headers.push(("authorization", tc3::sign(&to_sign, &key.secret_id, secret_key).authorization));
             headers.extend(key.token_text().map(|token| ("x-tc-token", token.to_owned())));
             secrets.extend([secret_key.to_owned()].into_iter().chain(key.token_text().map(str::to_owned)));
         }
