@@ -7,6 +7,7 @@ mod credentials;
 #[cfg(feature = "lab")]
 mod demo;
 mod explain;
+mod head;
 mod key;
 mod machine;
 mod output;
@@ -21,6 +22,7 @@ pub use credentials::CredentialsArgs;
 #[cfg(feature = "lab")]
 pub use demo::{demo_job, demo_list, demo_scenario};
 pub use explain::ExplainArgs;
+pub use head::{CanaryArgs, HeadArgs};
 pub use output::{OutputArgs, write_report};
 pub use sign::{Answer, SignArgs};
 
@@ -60,6 +62,8 @@ fn everywhere(command: clap::Command, change: impl Fn(clap::Arg) -> clap::Arg + 
 pub enum Command {
     /// Diagnose the way to one or more endpoints: names, routes, TCP, TLS, HTTP and signature
     Check(Box<CheckArgs>),
+    /// Show what COS answers: an anonymous and a signed HEAD side by side, with phases, headers and the decoded error
+    Head(Box<HeadArgs>),
     /// Show a whole diagnosis on loopback, against a COS double and a name server inside this program
     #[cfg(feature = "lab")]
     Demo(DemoArgs),
@@ -85,9 +89,15 @@ pub struct DemoArgs {
     /// List the scenarios
     #[arg(long)]
     pub list: bool,
+    /// Show requests and answers in full, as the command head does
+    #[arg(long)]
+    pub head: bool,
     /// Tell on standard error what is observed while it is
     #[arg(short, long)]
     pub verbose: bool,
+    /// What to write; with it, requests and answers are shown in full.
+    #[command(flatten)]
+    pub canary: CanaryArgs,
     /// How and where to report.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::DnsTransport;
+use crate::evidence::{DnsTransport, Hypothesis, Key};
 use crate::target::Target;
 
 /// What one run is to do.
@@ -29,6 +29,10 @@ pub struct Config {
     pub trust: Trust,
     /// Where signatures may go.
     pub signing: Signing,
+    /// Look in every region for a bucket that is not where it should be.
+    pub search_regions: bool,
+    /// The object that a write probe writes, reads back and deletes.
+    pub canary: Option<Canary>,
     /// How the evidence is judged.
     pub policy: Policy,
 }
@@ -140,6 +144,10 @@ pub struct Trust {
 pub struct Signing {
     /// Whether there is a key to sign with.
     pub has_credential: bool,
+    /// What is known of the key, for the record.
+    pub key: Key,
+    /// What could be wrong with the key by its looks.
+    pub key_hypotheses: Vec<Hypothesis>,
     /// Send anonymous requests only.
     pub anonymous_only: bool,
     /// Hosts outside COS's domains that may be sent a signature.
@@ -153,6 +161,24 @@ impl Signing {
     pub fn allows(&self, target: &Target) -> bool {
         target.may_be_signed() || self.further_hosts.iter().any(|host| host.eq_ignore_ascii_case(&target.host))
     }
+}
+
+/// A write probe: a tiny object that is written, read back and deleted. An object that exists is never overwritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// The object's key, decoded, without a leading `/`.
+    pub key: String,
+    /// How it is written.
+    pub by: CanaryMethod,
+}
+
+/// How a write probe writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CanaryMethod {
+    /// PUT Object.
+    Put,
+    /// POST Object, a form as browsers send it.
+    Post,
 }
 
 /// Which network a COS endpoint is reached over.

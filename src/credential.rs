@@ -10,6 +10,7 @@ mod around;
 mod chain;
 mod coscli;
 mod coscmd;
+mod doubts;
 mod environment;
 mod ini;
 mod json;
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use chain::{Entry, Metadata, Place, State, Wishes, look};
+pub use doubts::Doubts;
 pub use json::temporary_key;
 pub use parts::to_the_second;
 pub use role::web_identity;

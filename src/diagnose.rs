@@ -5,6 +5,7 @@
 //! a page `docs/explain/CODE.md`; a missing one fails the build or a test. This room never sees plan, probes or clocks.
 
 mod auth;
+mod canary;
 pub mod codes;
 mod dns;
 mod fold;
@@ -126,6 +127,12 @@ impl Finding {
         self
     }
 
+    /// Adds to the summary.
+    pub(crate) fn adding(mut self, text: &str) -> Self {
+        self.summary.push_str(text);
+        self
+    }
+
     /// Adds a line of advice.
     pub(crate) fn help(mut self, line: impl Into<String>) -> Self {
         self.help.push(line.into());
@@ -157,7 +164,8 @@ const KEY_VARIABLES: &str = "COS_SECRET_ID and COS_SECRET_KEY, or TENCENTCLOUD_S
 type Rule = fn(&Evidence, &Policy) -> Vec<Finding>;
 
 /// Every rule, in the order of the layers.
-const RULES: &[Rule] = &[host::rule, dns::rule, route::rule, tcp::rule, tls::rule, http::rule, auth::rule];
+const RULES: &[Rule] =
+    &[host::rule, dns::rule, route::rule, tcp::rule, tls::rule, http::rule, auth::rule, canary::rule];
 
 /// Judges evidence: findings with causes told from symptoms, roots first, then by severity and code.
 pub fn diagnose(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {

@@ -4,9 +4,11 @@
 //! (scope, medians, verdicts) do not belong here. Fields are only ever added: a saved report is judged again by later
 //! versions, so every field that can be missing has a default. This room knows no probes, rules, rendering or clocks.
 
+mod clock;
 mod detail;
 mod exchange;
 mod failure;
+mod request_id;
 
 use std::net::SocketAddr;
 
@@ -14,9 +16,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use clock::{ClockOffset, clock_offset};
 pub use detail::*;
 pub use exchange::*;
-pub use failure::{FailureKind, NotRunReason};
+pub use failure::{FailureKind, Hypothesis, NotRunReason, Purpose};
+pub use request_id::RequestIdHint;
 
 use crate::target::Target;
 

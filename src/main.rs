@@ -5,9 +5,9 @@ mod progress;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use cosprobe::cli::{Answer, CheckArgs, Command, Job, OutputArgs, replay_file, write_report};
+use cosprobe::cli::{Answer, CheckArgs, Command, HeadArgs, Job, OutputArgs, replay_file, write_report};
 use cosprobe::error::{Error, exit};
-use cosprobe::report::{Format, Report, Style, exit_code, render, schema};
+use cosprobe::report::{Format, Report, Style, View, exit_code, render, schema};
 use cosprobe::run::Progress;
 
 use progress::Shown;
@@ -30,11 +30,12 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<u8, Error> {
     match command {
         Command::Check(arguments) => check(&arguments),
+        Command::Head(arguments) => head(&arguments),
         #[cfg(feature = "lab")]
         Command::Demo(arguments) => demo(&arguments),
         Command::Diagnose(arguments) => {
             let report = replay_file(&arguments.from)?;
-            finish(&report, &arguments.output)
+            finish(&report, &arguments.output, View::Addresses)
         }
         Command::Explain(arguments) => print(&arguments.text()?),
         Command::Credentials(arguments) => {
@@ -47,14 +48,22 @@ fn execute(command: Command) -> Result<u8, Error> {
 }
 
 fn check(arguments: &CheckArgs) -> Result<u8, Error> {
-    let job = block_on(arguments.job())?;
+    let report = run(block_on(arguments.job())?, arguments)?;
+    finish(&report, &arguments.output, View::Addresses)
+}
+
+fn head(arguments: &HeadArgs) -> Result<u8, Error> {
+    let report = run(block_on(arguments.job())?, &arguments.check)?;
+    finish(&report, &arguments.check.output, View::Exchanges)
+}
+
+fn run(job: Job, arguments: &CheckArgs) -> Result<Report, Error> {
     if !arguments.output.quiet {
         for hint in CheckArgs::hints(&job) {
             tell(&format!("hint: {hint}"));
         }
     }
-    let report = block_on(observe(job, Shown::new(arguments.output.quiet, arguments.verbose)))?;
-    finish(&report, &arguments.output)
+    block_on(observe(job, Shown::new(arguments.output.quiet, arguments.verbose)))
 }
 
 #[cfg(feature = "lab")]
@@ -68,10 +77,12 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
     }
     let report = block_on(async {
         let lab = cosprobe::lab::Lab::start(scenario).await?;
-        let job = cosprobe::cli::demo_job(scenario, &lab)?;
+        let mut job = cosprobe::cli::demo_job(scenario, &lab)?;
+        arguments.canary.join(&mut job)?;
         observe(job, Shown::new(arguments.output.quiet, arguments.verbose)).await
     })?;
-    finish(&report, &arguments.output)
+    let in_full = arguments.head || arguments.canary.is_asked_for();
+    finish(&report, &arguments.output, if in_full { View::Exchanges } else { View::Addresses })
 }
 
 /// Runs to the end. One thread is enough: probes wait, they do not compute.
@@ -108,10 +119,10 @@ async fn interrupted() {
 }
 
 /// Writes the report and returns the exit code that goes with it.
-fn finish(report: &Report, output: &OutputArgs) -> Result<u8, Error> {
+fn finish(report: &Report, output: &OutputArgs, view: View) -> Result<u8, Error> {
     let to_terminal = output.output.is_none() && std::io::stdout().is_terminal();
-    let style =
-        Style { width: terminal_width(to_terminal), color: to_terminal && !output.no_color && !no_color_is_set() };
+    let color = to_terminal && !output.no_color && !no_color_is_set();
+    let style = Style { width: terminal_width(to_terminal), color, view };
     if output.quiet && output.output.is_none() {
         return Ok(exit_code(report, output.fail_on()));
     }

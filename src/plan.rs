@@ -4,7 +4,12 @@
 //! results (a truncated answer, a refused request). A step that an earlier failure makes meaningless is planned as
 //! [`Action::Skip`] and recorded as not run. To add a probe: an [`Action`], when to plan it here, its arm in `probe.rs`.
 
+mod canary;
+mod doctor;
 mod http;
+mod reason;
+mod search;
+mod step;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -12,108 +17,14 @@ use std::net::{IpAddr, SocketAddr};
 use crate::addr::{self, AddressScope};
 use crate::config::Config;
 use crate::evidence::{
-    Authentication, Clock, Detail, Dns, DnsTransport, Evidence, HostsFile, Machine, NotRunReason, Observation,
-    ObservationId, Outcome, ProxyEnvironment, RecordType, ResolverConfiguration, Routes, Stage, Tcp, Tls,
+    Authentication, Detail, Dns, DnsTransport, Evidence, NotRunReason, Observation, ObservationId, Outcome, RecordType,
+    Stage, Tcp, Tls,
 };
 use crate::target::{Protocol, Service, Target};
 
-pub use http::RequestPlan;
-
-/// One thing to do, as data.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// The observation that it builds on.
-    pub parent: Option<ObservationId>,
-    /// The stage it belongs to.
-    pub stage: Stage,
-    /// Host of the target it is about.
-    pub endpoint: Option<String>,
-    /// Address and port it talks to.
-    pub peer: Option<SocketAddr>,
-    /// What to do.
-    pub action: Action,
-}
-
-/// What a step does.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Read this machine's clock.
-    ReadClock,
-    /// Read what machine this is.
-    InspectMachine,
-    /// Read the default routes and source addresses.
-    InspectRoutes,
-    /// Read the proxy variables.
-    InspectProxyEnvironment,
-    /// Read the resolver configuration.
-    ReadResolverConfiguration,
-    /// Look a name up in the hosts file.
-    ReadHostsFile {
-        /// The name.
-        name: String,
-    },
-    /// Ask a name server.
-    Query {
-        /// The name.
-        name: String,
-        /// The type of records.
-        record_type: RecordType,
-        /// How to ask.
-        transport: DnsTransport,
-        /// Whether the machine's own configuration names the server.
-        system: bool,
-    },
-    /// Connect some times to the peer.
-    Connect {
-        /// How many of the connections later steps use.
-        keep: usize,
-    },
-    /// Do a TLS handshake.
-    Handshake {
-        /// The name for SNI and certificate.
-        server_name: String,
-        /// Whether the connection will carry the signed request.
-        for_signed_request: bool,
-    },
-    /// Send a request.
-    Request(RequestPlan),
-    /// Do nothing, and record why.
-    Skip {
-        /// Why.
-        because: NotRunReason,
-        /// What would have been done.
-        detail: Detail,
-    },
-}
-
-impl Action {
-    /// The detail of a step that ended before it saw anything.
-    pub fn blank_detail(&self) -> Detail {
-        match self {
-            Self::ReadClock => Detail::Clock(Clock::default()),
-            Self::InspectMachine => Detail::Machine(Machine::default()),
-            Self::InspectRoutes => Detail::Routes(Routes::default()),
-            Self::InspectProxyEnvironment => Detail::ProxyEnvironment(ProxyEnvironment::default()),
-            Self::ReadResolverConfiguration => Detail::ResolverConfiguration(ResolverConfiguration::default()),
-            Self::ReadHostsFile { .. } => Detail::HostsFile(HostsFile::default()),
-            Self::Query { name, record_type, transport, system } => Detail::Dns(Dns {
-                name: name.clone(),
-                record_type: *record_type,
-                transport: *transport,
-                system: *system,
-                ..Dns::default()
-            }),
-            Self::Connect { .. } => Detail::Tcp(Tcp::default()),
-            Self::Handshake { server_name, for_signed_request } => Detail::Tls(Tls {
-                server_name: server_name.clone(),
-                for_signed_request: *for_signed_request,
-                ..Tls::default()
-            }),
-            Self::Request(request) => request.unsent(),
-            Self::Skip { detail, .. } => detail.clone(),
-        }
-    }
-}
+pub use canary::CANARY_CONTENT;
+pub use http::{Payload, RequestPlan};
+pub use step::{Action, Step};
 
 /// The next steps of a stage; empty when the stage is complete.
 pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
@@ -125,9 +36,18 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::Connect, false) => connect_steps(config, evidence),
         (Stage::TlsHandshake, false) => tls_steps(config, evidence),
         (Stage::HttpRoundTrip, false) => http::first_steps(config, evidence),
-        (Stage::HttpRoundTrip, true) => http::follow_up_steps(evidence),
+        (Stage::HttpRoundTrip, true) => follow_up_steps(config, evidence),
         _ => Vec::new(),
     }
+}
+
+/// What follows from the answers so far, one thing after the other.
+fn follow_up_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
+    let mut steps = reason::steps(evidence);
+    steps.extend(doctor::steps(config, evidence));
+    steps.extend(search::steps(config, evidence));
+    steps.extend(canary::steps(config, evidence));
+    steps
 }
 
 fn host_steps(config: &Config) -> Vec<Step> {
@@ -138,6 +58,7 @@ fn host_steps(config: &Config) -> Vec<Step> {
         Action::InspectRoutes,
         Action::InspectProxyEnvironment,
         Action::ReadResolverConfiguration,
+        Action::RecordKey,
     ]
     .into_iter()
     .map(of_machine)

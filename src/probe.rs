@@ -6,6 +6,7 @@ mod connection;
 mod dns;
 mod host;
 mod http;
+mod search;
 mod tcp;
 mod tls;
 
@@ -86,7 +87,8 @@ pub async fn execute(context: Arc<Context>, id: ObservationId, step: Step) -> Ob
         let detail = detail.clone();
         return observation(id, step, None, None, outcome, detail);
     }
-    if let Some(because) = *context.cancelled.borrow() {
+    let cancelled = *context.cancelled.borrow();
+    if let Some(because) = cancelled.filter(|_| !step.must_be_taken()) {
         let detail = step.action.blank_detail();
         return observation(id, step, None, None, Outcome::NotRun { because }, detail);
     }
@@ -95,7 +97,9 @@ pub async fn execute(context: Arc<Context>, id: ObservationId, step: Step) -> Ob
     let (outcome, detail) = tokio::select! {
         biased;
         done = act(&context, id, &step) => done,
-        because = context.cancelled() => (Outcome::NotRun { because }, step.action.blank_detail()),
+        because = context.cancelled(), if !step.must_end() => {
+            (Outcome::NotRun { because }, step.action.blank_detail())
+        }
     };
     let elapsed_us = micros(begun.elapsed());
     observation(id, step, Some(started_at), Some(elapsed_us), outcome, detail)
@@ -115,6 +119,8 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
             tls::handshake(context, id, step, server_name, *for_signed_request).await
         }
         Action::Request(request) => http::round_trip(context, id, step, request).await,
+        Action::SearchBucket { .. } => search::search(context, step).await,
+        Action::RecordKey => (Outcome::Succeeded, Detail::Key(context.config.signing.key.clone())),
         Action::Skip { because, detail } => (Outcome::NotRun { because: *because }, detail.clone()),
     }
 }

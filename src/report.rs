@@ -4,7 +4,9 @@
 //! the same bytes. This room never sees plan, probes, configuration secrets or clap.
 
 mod document;
+mod exchanges;
 mod json;
+mod page;
 mod schema;
 mod table;
 
@@ -21,11 +23,23 @@ pub struct Style {
     pub width: usize,
     /// Whether to use colours.
     pub color: bool,
+    /// What the table shows.
+    pub view: View,
+}
+
+/// What the table shows of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum View {
+    /// Every address with its connects and what came of them.
+    #[default]
+    Addresses,
+    /// The requests and their answers in full, side by side.
+    Exchanges,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { width: 80, color: false }
+        Self { width: 80, color: false, view: View::Addresses }
     }
 }
 

@@ -12,8 +12,9 @@ use crate::evidence::{Evidence, FailureKind, NotRunReason, Observation, Observat
 use crate::plan::{self, Action, Step};
 use crate::probe::{self, Context};
 
-/// Rounds of planning within one stage. Plans end by themselves; this bounds a defect.
-const MAX_ROUNDS: usize = 4;
+/// Rounds of planning within one stage. Plans end by themselves; this bounds a defect. The longest plan is that of HTTP: the first
+/// requests, the reason of a refusal, up to eight ways of signing, beside the four requests of a write probe.
+const MAX_ROUNDS: usize = 16;
 
 /// What a run tells while it goes on.
 pub enum Progress<'a> {

@@ -1,4 +1,5 @@
-//! The kernel interfaces that have no safe wrapper: `TCP_INFO` and the socket error queue; and whose machine this is.
+//! The kernel interfaces that have no safe wrapper: `TCP_INFO`, the socket error queue and the state of the clock; and whose
+//! machine this is.
 //!
 //! The only room with `unsafe`. It knows nothing of the others.
 
@@ -158,6 +159,31 @@ pub fn tcp_socket(peer: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// What the kernel says of its own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockState {
+    /// Whether somebody, as a rule an NTP daemon, keeps the clock in step with a reference.
+    pub synchronized: bool,
+    /// The daemon's estimate of the clock's error, in microseconds.
+    pub estimated_error_us: u64,
+}
+
+/// Reads the state of the kernel's clock (adjtimex(2)); reading needs no privilege.
+///
+/// # Errors
+/// What adjtimex says; some sandboxes forbid the call.
+pub fn clock_state() -> io::Result<ClockState> {
+    // SAFETY: `timex` holds integers only, so zeroes are a valid value; `modes` is then 0, which asks to change nothing.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live `timex` that the kernel may write to.
+    let result = unsafe { libc::adjtimex(&raw mut state) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let synchronized = state.status & libc::STA_UNSYNC == 0 && result != libc::TIME_ERROR;
+    Ok(ClockState { synchronized, estimated_error_us: u64::try_from(state.esterror).unwrap_or(0) })
+}
+
 /// The maker of this machine as DMI names it; `None` where the file cannot be read, as in many containers.
 pub fn machine_vendor() -> Option<String> {
     std::fs::read_to_string("/sys/class/dmi/id/sys_vendor").ok()
@@ -194,6 +220,15 @@ mod tests {
         let info = tcp_info(&stream).unwrap();
         assert!(info.established && !info.closed);
         assert!(info.rtt_us.is_some());
+    }
+
+    #[test]
+    fn the_clock_has_a_state_or_may_not_be_asked() {
+        match clock_state() {
+            // The kernel gives up an estimate that is larger than 16 seconds (NTP_PHASE_LIMIT in include/linux/timex.h).
+            Ok(state) => assert!(!state.synchronized || state.estimated_error_us <= 16_000_000, "{state:?}"),
+            Err(error) => assert!(matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS)), "{error}"),
+        }
     }
 
     #[test]

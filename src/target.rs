@@ -96,6 +96,16 @@ impl EndpointRole {
         !matches!(self, Self::Cdn | Self::Custom | Self::Address | Self::Unknown)
     }
 
+    /// Whether such a host serves objects and refuses requests for the bucket.
+    pub const fn serves_objects_only(self) -> bool {
+        matches!(self, Self::Accelerate | Self::AccelerateInternal)
+    }
+
+    /// Whether objects can be written and deleted again on such a host. An acceleration endpoint takes writes and no deletes.
+    pub const fn takes_back_writes(self) -> bool {
+        self.root_is_bucket()
+    }
+
     /// Whether HEAD on the root of such a host asks for the bucket (and not for an object or a list of buckets).
     pub const fn root_is_bucket(self) -> bool {
         matches!(
@@ -104,6 +114,9 @@ impl EndpointRole {
         )
     }
 }
+
+/// The object that is asked for where an endpoint serves objects only and the target names none.
+const STAND_IN_PATH: &str = "/cosprobe-need-not-exist";
 
 /// The protocol spoken on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -182,11 +195,28 @@ impl Target {
 
     /// Whether requests ask for an object and not for the bucket or the service.
     pub fn asks_for_object(&self) -> bool {
-        let root = match self.role {
-            EndpointRole::Path => self.bucket.as_ref().map_or("/".to_owned(), |bucket| format!("/{bucket}/")),
-            _ => "/".to_owned(),
-        };
+        let root = self.bucket_path();
         self.path != root && self.path != "/" && format!("{}/", self.path) != root
+    }
+
+    /// Whether requests ask for an object that need not exist, because the endpoint does not serve HEAD Bucket.
+    ///
+    /// Source: COS documentation, questions about "Global Acceleration": eleven operations on objects, none on buckets.
+    pub fn asks_for_stand_in(&self) -> bool {
+        self.role.serves_objects_only() && self.path == "/"
+    }
+
+    /// The decoded path of the requests.
+    pub fn request_path(&self) -> &str {
+        if self.asks_for_stand_in() { STAND_IN_PATH } else { &self.path }
+    }
+
+    /// The decoded path of the bucket itself, ended by `/`.
+    pub fn bucket_path(&self) -> String {
+        match (self.role, &self.bucket) {
+            (EndpointRole::Path, Some(bucket)) => format!("/{bucket}/"),
+            _ => "/".to_owned(),
+        }
     }
 
     /// Whether the host belongs to COS, so that a signature may be sent there.

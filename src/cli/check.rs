@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
-use super::key::{Chosen, KeyArgs};
+use super::key::{Chosen, KeyArgs, signing};
 use super::output::OutputArgs;
 use super::values::{self, ResolverArg};
 use crate::config::{Config, ConnectTo, Family, Limits, NameServers, Policy, Route, Signing, Trust};
@@ -46,10 +46,9 @@ pub struct CheckArgs {
     /// Use IPv6 only
     #[arg(short = '6', long, env = "COSPROBE_IPV6", value_parser = FalseyValueParser::new())]
     ipv6: bool,
-    /// TCP connects per address and port
-    #[arg(short, long, value_name = "N", env = "COSPROBE_COUNT", default_value = "5",
-        value_parser = clap::value_parser!(u16).range(1..=1000))]
-    count: u16,
+    /// TCP connects per address and port; 5 for `check`, 1 for `head`
+    #[arg(short, long, value_name = "N", env = "COSPROBE_COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    count: Option<u16>,
     /// Time between the starts of two connects to one address and port
     #[arg(short, long, value_name = "TIME", env = "COSPROBE_INTERVAL", default_value = "4ms", value_parser = values::duration)]
     interval: Duration,
@@ -84,6 +83,9 @@ pub struct CheckArgs {
     /// Also send signatures over plain HTTP, where everyone on the path can read them
     #[arg(long, env = "COSPROBE_SIGN_OVER_HTTP", value_parser = FalseyValueParser::new())]
     sign_over_http: bool,
+    /// When COS says that there is no such bucket, look for it in every region, with one anonymous HEAD each
+    #[arg(long, env = "COSPROBE_SEARCH_REGIONS", value_parser = FalseyValueParser::new())]
+    search_regions: bool,
     /// The route that is to be used; another one is a finding
     #[arg(long, value_name = "ROUTE", env = "COSPROBE_EXPECT")]
     expect: Option<ExpectedRoute>,
@@ -142,7 +144,7 @@ impl CheckArgs {
             limits: Limits {
                 attempt_timeout: self.timeout,
                 deadline: self.deadline,
-                count: self.count,
+                count: self.count.unwrap_or(Limits::default().count),
                 interval: self.interval,
                 concurrency: usize::from(self.concurrency),
                 ..Limits::default()
@@ -152,11 +154,13 @@ impl CheckArgs {
             connect_to: self.connect_to.clone(),
             trust: Trust { ca_file: self.cacert.clone() },
             signing: Signing {
-                has_credential: credential.is_some(),
                 anonymous_only: self.key.anonymous,
                 further_hosts: self.sign_for_host.clone(),
                 over_clear_text: self.sign_over_http,
+                ..signing(credential.as_ref(), &searched)
             },
+            search_regions: self.search_regions,
+            canary: None,
             policy: Policy {
                 expect: self.expect.map(|route| match route {
                     ExpectedRoute::Private => Route::Private,
@@ -167,6 +171,11 @@ impl CheckArgs {
             },
         };
         Ok(Job { config, credential, searched, notes, labels: self.label.iter().cloned().collect() })
+    }
+
+    /// `--count`, where it is given.
+    pub(super) const fn count(&self) -> Option<u16> {
+        self.count
     }
 
     /// The targets, each host once.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 
 use super::check::Job;
-use crate::config::{Config, Family, Limits, NameServer, NameServers, Policy, Signing, Trust};
+use super::key::signing;
+use crate::config::{Config, Family, Limits, NameServer, NameServers, Policy, Trust};
 use crate::credential::Credential;
 use crate::error::{Error, usage};
 use crate::evidence::DnsTransport;
@@ -54,7 +55,9 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         name_servers: NameServers { system: false, extra: vec![resolver] },
         connect_to: lab.connect_to().to_vec(),
         trust: Trust { ca_file: Some(lab.ca_file().to_owned()) },
-        signing: Signing { has_credential: credential.is_some(), ..Signing::default() },
+        signing: signing(credential.as_ref(), &[]),
+        search_regions: true,
+        canary: None,
         policy: Policy::default(),
     };
     let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);

@@ -9,11 +9,13 @@ use clap::{Args, ValueEnum};
 use super::check::read_text;
 use super::machine::ThisMachine;
 use super::values;
+use crate::config::Signing;
 use crate::credential::{
     Credential, Entry, Grant, Metadata, Place, Regions, State, Surroundings, WebIdentity, Wishes, look, to_the_second,
     web_identity,
 };
 use crate::error::{Error, usage};
+use crate::evidence::{Hypothesis, Key, KeyPlace};
 use crate::issuer::{Issuer, Request, RequestKind, policy_for};
 use crate::target::{Target, TargetDefaults};
 
@@ -286,6 +288,30 @@ impl Chosen {
         let name = text.strip_prefix("cos://").unwrap_or(text);
         let region = self.regions.of(name.split('/').next().unwrap_or_default())?;
         values::region(region).ok()
+    }
+}
+
+/// What a run may know of the key: where it came from, where it was looked for, and what could be wrong with it by its looks.
+pub(super) fn signing(credential: Option<&Credential>, searched: &[Place]) -> Signing {
+    let places = searched.iter().map(|place| KeyPlace { place: place.place.clone(), found: place.outcome.clone() });
+    let key = Key { searched: places.collect(), ..Key::default() };
+    let Some(credential) = credential else { return Signing { key, ..Signing::default() } };
+    let doubts = credential.doubts();
+    let suspects = [
+        (doubts.is_wrapped, Hypothesis::KeyTrimmed),
+        (doubts.is_encoded, Hypothesis::KeyDecoded),
+        (doubts.is_swapped, Hypothesis::IdAndKeySwapped),
+    ];
+    Signing {
+        has_credential: true,
+        key: Key {
+            source: Some(credential.source.clone()),
+            has_token: credential.token.is_some(),
+            expires_at: credential.expires_at,
+            ..key
+        },
+        key_hypotheses: suspects.into_iter().filter(|(holds, _)| *holds).map(|(_, hypothesis)| hypothesis).collect(),
+        ..Signing::default()
     }
 }
 

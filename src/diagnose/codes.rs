@@ -98,7 +98,10 @@ codes! {
     AUT003 "access-denied" Error "the key may not do this" [];
     AUT004 "request-expired" Error "the signature's time window does not fit COS's clock" [];
     AUT005 "token-expired" Error "the temporary key has expired" [];
+    AUT006 "token-invalid" Error "COS does not accept the token of the temporary key" [];
+    AUT007 "strict-signature" Error "the bucket demands that more of the request be signed" [];
     AUT008 "not-signed" Info "no signed request was sent" [];
+    AUT009 "referer-or-policy-condition" Error "a rule of the bucket refuses the request" [];
     BKT001 "bucket-not-found" Error "there is no such bucket in this region" [];
     BKT002 "arrears" Error "COS refuses because the account is in arrears or the content is blocked" [];
     BKT003 "path-style-forbidden" Error "the bucket may not be addressed in path style" [];
@@ -106,6 +109,9 @@ codes! {
     BKT005 "website-off" Error "the bucket has no website configuration" [];
     BKT006 "custom-domain-unbound" Error "the custom domain is not bound to a bucket" [];
     BKT007 "object-not-found" Warning "the object does not exist" [];
+    BKT008 "canary-left-behind" Error "the object of the write probe could not be deleted" [];
+    BKT009 "canary-not-written" Warning "the write probe wrote nothing, to be on the safe side" [];
+    BKT010 "canary-altered" Error "what is read back is not what was written" [BKT008];
 }
 
 /// The row of a code or of a name; the case of a code does not matter.

@@ -9,7 +9,10 @@ use super::view::{failures, listed};
 use super::{Confidence, Finding, Severity};
 use crate::addr::{AddressScope, scope_of};
 use crate::config::Policy;
-use crate::evidence::{Evidence, FailureKind, Http, Observation, ObservationId, RecordType, Stage, VerificationResult};
+use crate::evidence::{
+    CosError, Evidence, FailureKind, Http, Hypothesis, Observation, ObservationId, RecordType, Stage,
+    VerificationResult, clock_offset,
+};
 
 /// The subject of findings that are not about one endpoint.
 pub const MACHINE: &str = "this machine";
@@ -137,59 +140,40 @@ fn ports_exhausted(evidence: &Evidence, host: &str) -> Option<Finding> {
     Some(finding)
 }
 
-/// This machine's clock minus the server's, by the `Date` of one answer, and half the uncertainty. `None` for an answer
-/// that a cache may have kept.
-///
-/// `Date` has whole seconds (RFC 9110), so the server's clock was up to a second later; the answer left the server about
-/// half a round trip before its first byte arrived.
-pub(super) fn clock_offset(http: &Http) -> Option<(SignedDuration, SignedDuration)> {
-    if !http.is_from_cos() || http.header("age").is_some() {
-        return None;
-    }
-    let date = jiff::fmt::rfc2822::parse(http.header("date")?).ok()?.timestamp();
-    let half_trip = SignedDuration::from_micros(i64::try_from(http.first_byte_us.unwrap_or(0) / 2).ok()?);
-    let half_second = SignedDuration::from_millis(500);
-    let there = date.checked_add(half_second).ok()?;
-    let here = http.answered_at?.checked_sub(half_trip).ok()?;
-    Some((here.duration_since(there), half_trip + half_second))
-}
-
 fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {
-    let mut measured: Vec<_> = evidence
-        .of_stage(Stage::HttpRoundTrip)
-        .filter_map(|observation| Some((observation.id, clock_offset(observation.detail.http()?)?)))
-        .collect();
-    measured.sort_by_key(|(id, (_, bound))| (*bound, *id));
-    let &(first, (offset, bound)) = measured.first()?;
-    let seconds = offset.unsigned_abs().as_secs();
+    let clock = clock_offset(evidence)?;
+    let seconds = clock.offset.unsigned_abs().as_secs();
     if seconds < u64::from(policy.clock_warning_seconds) {
         return None;
     }
+    let &(first, _) = clock.readings.first()?;
     // A clock is off for every answer; where one server differs, it is that server's.
-    let agrees = |(_, (other, _)): &&(ObservationId, (SignedDuration, SignedDuration))| {
-        other.as_secs().abs_diff(offset.as_secs()) < u64::from(policy.clock_warning_seconds) / 2
+    let agrees = |(_, other): &(ObservationId, SignedDuration)| {
+        other.as_secs().abs_diff(clock.offset.as_secs()) < u64::from(policy.clock_warning_seconds) / 2
     };
-    let all_agree = measured.iter().filter(agrees).count() == measured.len();
-    let refused = signature_was_untimely(evidence);
+    let all_agree = clock.readings.iter().all(agrees) && clock.request_ids_agree != Some(false);
+    let told_twice = clock.readings.len() > 1 || clock.request_ids_agree == Some(true);
+    let proof = signed_with_their_time(evidence);
+    let refused = proof.is_some() || signature_was_untimely(evidence);
     let is_error = seconds >= u64::from(policy.clock_error_seconds) || refused;
-    let direction = if offset.is_negative() { "behind" } else { "ahead of" };
-    let consequence = if refused {
-        "and COS refuses the signature for it".to_owned()
-    } else {
-        format!("COS refuses signatures from {} on", minutes(u64::from(policy.clock_error_seconds)))
-    };
     let summary = format!(
-        "this machine's clock is {} {direction} COS's (± {} s); {consequence}",
+        "this machine's clock is {} {} COS's (± {:.1} s); {}",
         minutes(seconds),
-        bound.as_secs().max(1),
+        if clock.offset.is_negative() { "behind" } else { "ahead of" },
+        clock.bound.as_secs_f64().max(0.1),
+        consequence(proof, refused, policy),
     );
-    let confidence = if all_agree { Confidence::high_if(measured.len() > 1) } else { Confidence::Low };
     let finding = Finding::new(&HST004, MACHINE, first, summary)
         .severity(if is_error && all_agree { Severity::Error } else { Severity::Warning })
-        .confidence(confidence)
-        .citing(measured.iter().map(|(id, _)| *id))
-        .citing(certificates_valid_by_server_clock(evidence, offset))
+        .confidence(if all_agree { Confidence::high_if(told_twice) } else { Confidence::Low })
+        .citing(clock.readings.iter().map(|(id, _)| *id))
+        .citing(proof)
+        .citing(certificates_valid_by_server_clock(evidence, clock.offset))
         .help("you: set the clock by NTP: `timedatectl status`, `chronyc tracking`; inside Tencent Cloud the servers are time1.tencentyun.com to time5.tencentyun.com");
+    let finding = match kernel_view(evidence) {
+        Some((id, view)) => finding.citing([id]).help(view),
+        None => finding,
+    };
     Some(if all_agree {
         finding
     } else {
@@ -197,12 +181,37 @@ fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {
     })
 }
 
+fn consequence(proof: Option<ObservationId>, refused: bool, policy: &Policy) -> String {
+    match (proof, refused) {
+        (Some(_), _) => "COS refuses the signature for it, and takes one that is made with its own time".to_owned(),
+        (None, true) => "and COS refuses the signature for it".to_owned(),
+        (None, false) => format!("COS refuses signatures from {} on", minutes(u64::from(policy.clock_error_seconds))),
+    }
+}
+
+/// The request that passed because it was signed with COS's time.
+fn signed_with_their_time(evidence: &Evidence) -> Option<ObservationId> {
+    let passed = |http: &Http| http.hypothesis == Some(Hypothesis::ClockCorrected) && http.is_accepted();
+    let mut exchanges = evidence.of_stage(Stage::HttpRoundTrip);
+    exchanges.find(|observation| observation.detail.http().is_some_and(passed)).map(|observation| observation.id)
+}
+
+/// What the kernel holds of its own clock, as advice.
+fn kernel_view(evidence: &Evidence) -> Option<(ObservationId, String)> {
+    evidence.of_stage(Stage::Host).find_map(|observation| {
+        let view = if observation.detail.clock()?.ntp_synchronized? {
+            "you: the kernel believes that its clock is in step, so the time source of the NTP daemon is wrong: look which servers it follows"
+        } else {
+            "you: the kernel says that nothing keeps its clock in step: start chronyd, ntpd or systemd-timesyncd"
+        };
+        Some((observation.id, view.to_owned()))
+    })
+}
+
 /// Whether COS refused a signature for its time.
 fn signature_was_untimely(evidence: &Evidence) -> bool {
-    let errors = evidence.of_stage(Stage::HttpRoundTrip).filter_map(|o| o.detail.http()?.error.as_ref());
-    errors
-        .into_iter()
-        .any(|error| error.code == "RequestTimeTooSkewed" || error.message.contains("Request has expired"))
+    let mut errors = evidence.of_stage(Stage::HttpRoundTrip).filter_map(|o| o.detail.http()?.error.as_ref());
+    errors.any(CosError::is_about_time)
 }
 
 /// Handshakes whose certificate is out of its time by this machine's clock, and valid by the server's.
@@ -226,8 +235,8 @@ fn certificates_valid_by_server_clock(evidence: &Evidence, offset: SignedDuratio
 fn minutes(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
+        120..7200 => format!("{} min", (seconds + 30) / 60),
+        7200..172_800 => format!("{} h", (seconds + 1800) / 3600),
+        _ => format!("{} days", (seconds + 43_200) / 86_400),
     }
 }

@@ -18,14 +18,15 @@ pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
     findings
 }
 
-/// The answers that came for an endpoint.
+/// The answers that came for an endpoint to requests of the usual kind.
 pub(super) fn answers<'a>(
     evidence: &'a Evidence,
     host: &'a str,
 ) -> impl Iterator<Item = (&'a Observation, &'a Http, u16)> {
-    evidence
-        .of_endpoint(Stage::HttpRoundTrip, host)
-        .filter_map(|observation| Some((observation, observation.detail.http()?, observation.detail.http()?.status?)))
+    evidence.of_endpoint(Stage::HttpRoundTrip, host).filter_map(|observation| {
+        let http = observation.detail.http().filter(|http| http.is_usual())?;
+        Some((observation, http, http.status?))
+    })
 }
 
 fn not_cos(evidence: &Evidence, target: &Target) -> Option<Finding> {
@@ -108,7 +109,9 @@ fn server_error(
 }
 
 fn stalled(evidence: &Evidence, host: &str) -> Option<Finding> {
-    let stalled: Vec<_> = failures(evidence, Stage::HttpRoundTrip, host, &[FailureKind::ResponseTimeout]).collect();
+    let stalled: Vec<_> = failures(evidence, Stage::HttpRoundTrip, host, &[FailureKind::ResponseTimeout])
+        .filter(|observation| is_of_endpoint(observation))
+        .collect();
     let first = stalled.first()?;
     let begun = stalled.iter().any(|o| o.detail.http().is_some_and(|http| http.first_byte_us.is_some()));
     let what =
@@ -127,7 +130,7 @@ fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
     let is_broken = |kind| !matches!(kind, FailureKind::ResponseTimeout | FailureKind::Internal);
     let broken: Vec<_> = evidence
         .of_endpoint(Stage::HttpRoundTrip, host)
-        .filter(|observation| observation.outcome.failure().is_some_and(is_broken))
+        .filter(|observation| is_of_endpoint(observation) && observation.outcome.failure().is_some_and(is_broken))
         .collect();
     let first = broken.first()?;
     let peers = listed(broken.iter().filter_map(|o| o.peer));
@@ -140,4 +143,9 @@ fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
             .help("network team: a firewall or proxy on the way breaks the exchange off or answers in COS's place")
             .help("you: compare HTTP with HTTPS, and with another network");
     Some(finding)
+}
+
+/// Whether an exchange tells of the endpoint: not a look into another region, and not one more try of the signature doctor.
+fn is_of_endpoint(observation: &Observation) -> bool {
+    observation.detail.http().is_some_and(|http| http.hypothesis.is_none())
 }

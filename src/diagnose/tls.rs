@@ -4,7 +4,9 @@ use super::codes::{TLS001, TLS002, TLS003, TLS004, TLS005, TLS006, TLS007, TLS00
 use super::view::{failures, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
-use crate::evidence::{Certificate, Evidence, FailureKind, Observation, Stage, Tls, VerificationResult};
+use crate::evidence::{
+    Certificate, Evidence, FailureKind, Observation, ObservationId, Stage, Tls, VerificationResult, clock_offset,
+};
 use crate::target::EndpointRole;
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
@@ -53,9 +55,12 @@ fn alternatives_excluded(row: &CodeRow, evidence: &Evidence, host: &str, tls: &T
     let is_cos = evidence.target(host).is_some_and(|target| target.role.is_cos_host());
     match row.code {
         // The clock was compared with COS's, and a wrong one would be HST004.
-        "TLS001" => evidence
-            .of_endpoint(Stage::HttpRoundTrip, host)
-            .any(|observation| observation.detail.http().and_then(super::host::clock_offset).is_some()),
+        "TLS001" => clock_offset(evidence).is_some_and(|clock| {
+            let of_host = |(id, _): &(ObservationId, _)| {
+                evidence.get(*id).is_some_and(|observation| observation.endpoint.as_deref() == Some(host))
+            };
+            clock.readings.iter().any(of_host)
+        }),
         "TLS002" => is_cos,
         _ => tls.verification.result == VerificationResult::UntrustedIssuer,
     }

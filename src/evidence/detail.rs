@@ -11,6 +11,7 @@ use super::{Http, Outcome, Tls};
 /// The facts of one observation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a run holds some dozens, and a box would show in every rule")]
 pub enum Detail {
     /// What this machine's clock says.
     Clock(Clock),
@@ -32,6 +33,10 @@ pub enum Detail {
     Tls(Tls),
     /// One HTTP request and its answer.
     Http(Http),
+    /// The key that requests are signed with, without its secrets.
+    Key(Key),
+    /// One look for the bucket in another region.
+    BucketSearch(BucketSearch),
     /// A kind of a later version of the report.
     #[serde(other)]
     Unknown,
@@ -46,6 +51,56 @@ pub struct Clock {
     pub local_time: Option<Timestamp>,
     /// How long the machine has been up.
     pub uptime_seconds: Option<u64>,
+    /// Whether the kernel holds its clock to be kept in step with a reference, as NTP daemons tell it (adjtimex(2)).
+    pub ntp_synchronized: Option<bool>,
+    /// The kernel's estimate of the error of its clock, in microseconds; null where it is not synchronized.
+    pub ntp_estimated_error_us: Option<u64>,
+}
+
+/// The key that requests are signed with, without its secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Key {
+    /// Where the key came from; null when there is none.
+    pub source: Option<String>,
+    /// Whether it is a temporary key.
+    pub has_token: bool,
+    /// When a temporary key ends, where that is known.
+    #[schemars(with = "Option<String>")]
+    pub expires_at: Option<Timestamp>,
+    /// Where a key was looked for, in order, up to the one that was used.
+    pub searched: Vec<KeyPlace>,
+}
+
+/// A place where a key may be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct KeyPlace {
+    /// The place, in words.
+    pub place: String,
+    /// What was there, in words.
+    pub found: String,
+}
+
+/// One look for the bucket in another region: an anonymous HEAD to the host that it would have there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct BucketSearch {
+    /// The region.
+    pub region: String,
+    /// The host that the bucket would have there.
+    pub host: String,
+    /// Status of the answer: 404 when the bucket is not there, 200 or 403 when it is.
+    pub status: Option<u16>,
+    /// Request id of the answer; an answer without one is not of COS.
+    pub request_id: Option<String>,
+}
+
+impl BucketSearch {
+    /// Whether COS answered as it does for a bucket that exists.
+    pub const fn is_found(&self) -> bool {
+        matches!(self.status, Some(200..=299 | 403)) && self.request_id.is_some()
+    }
 }
 
 /// What machine this is.
@@ -265,4 +320,6 @@ accessors! {
     tcp: Tcp,
     tls: Tls,
     http: Http,
+    key: Key,
+    bucket_search: BucketSearch,
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Hypothesis, Purpose};
 use crate::target::Protocol;
 
 /// One TLS handshake. The observation succeeded if the handshake ended, whatever the certificate is worth.
@@ -105,6 +106,12 @@ pub struct Http {
     pub path: String,
     /// Whether the request was signed.
     pub authentication: Authentication,
+    /// What the request was sent for.
+    pub purpose: Purpose,
+    /// What was done otherwise than usual, to find out why a signature is refused.
+    pub hypothesis: Option<Hypothesis>,
+    /// What was signed, where the request was.
+    pub signed: Option<Signed>,
     /// Status code of the answer.
     pub status: Option<u16>,
     /// From the first byte of the request handed to the kernel to the last.
@@ -120,6 +127,8 @@ pub struct Http {
     pub headers: Vec<Header>,
     /// The decoded error body, where one was read.
     pub error: Option<CosError>,
+    /// Whether the body was what had been written before; null when nothing was to be compared.
+    pub body_matches: Option<bool>,
 }
 
 impl Default for Http {
@@ -129,6 +138,9 @@ impl Default for Http {
             method: "HEAD".to_owned(),
             path: "/".to_owned(),
             authentication: Authentication::Anonymous,
+            purpose: Purpose::Probe,
+            hypothesis: None,
+            signed: None,
             status: None,
             send_us: None,
             first_byte_us: None,
@@ -136,6 +148,7 @@ impl Default for Http {
             answered_at: None,
             headers: Vec::new(),
             error: None,
+            body_matches: None,
         }
     }
 }
@@ -144,6 +157,17 @@ impl Http {
     /// The first value of a header, by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|header| header.name == name).map(|header| header.value.as_str())
+    }
+
+    /// Whether this is the answer to a question of the usual kind: not to a signature that was changed on purpose, and not a
+    /// part of a write probe.
+    pub const fn is_usual(&self) -> bool {
+        matches!(self.purpose, Purpose::Probe | Purpose::Reason)
+    }
+
+    /// Whether COS let the request pass: what was asked for is there, is unchanged, or does not exist.
+    pub const fn is_accepted(&self) -> bool {
+        matches!(self.status, Some(200..=299 | 304 | 404))
     }
 
     /// COS's id of the request.
@@ -158,6 +182,18 @@ impl Http {
         self.request_id().is_some()
             || self.header("server").is_some_and(|server| server.eq_ignore_ascii_case("tencent-cos"))
     }
+}
+
+/// What a signature was made over, with secrets masked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Signed {
+    /// Validity in Unix seconds, `start;end`.
+    pub key_time: String,
+    /// Our `FormatString`.
+    pub format_string: String,
+    /// Our `StringToSign`.
+    pub string_to_sign: String,
 }
 
 /// A response header.
@@ -183,8 +219,30 @@ pub struct CosError {
     pub resource: Option<String>,
     /// `RequestId`.
     pub request_id: Option<String>,
+    /// `TraceId`.
+    pub trace_id: Option<String>,
+    /// `ServerTime`, which COS adds to some refusals that are about time.
+    pub server_time: Option<String>,
     /// `StringToSign` as the server computed it, where it says so.
     pub string_to_sign: Option<String>,
     /// `FormatString` as the server computed it, where it says so.
     pub format_string: Option<String>,
+}
+
+impl CosError {
+    /// Whether `Code` is a word or `Message` contains it: COS's documents print some reasons as the one and some as the other
+    /// (COS documentation, "Error Codes" and "403 error when accessing COS").
+    pub fn says(&self, word: &str) -> bool {
+        self.code == word || self.message.contains(word)
+    }
+
+    /// Whether COS refuses a signature because of the time.
+    pub fn is_about_time(&self) -> bool {
+        self.says("RequestTimeTooSkewed") || self.says("Request has expired")
+    }
+
+    /// Whether the bucket demands that more of the request be signed (COS documentation, "Strict Signature Mode").
+    pub fn is_about_strict_signature(&self) -> bool {
+        self.says("Strict signature missing")
+    }
 }

@@ -139,10 +139,65 @@ words! {
         AddressLimit => "address_limit",
         /// The address leads nowhere by its range.
         UnusableAddress => "unusable_address",
+        /// An object stands where the write probe would write, and is not overwritten.
+        ObjectExists => "object_exists",
+        /// Whether an object stands where the write probe would write is not known, so nothing is written.
+        AbsenceUnknown => "absence_unknown",
         /// The time for the whole run was used up.
         Deadline => "deadline",
         /// The user interrupted the run.
         Interrupted => "interrupted",
+    }
+}
+
+words! {
+    /// What a request was sent for.
+    Purpose {
+        /// To see what the endpoint answers.
+        Probe => "probe",
+        /// To read, in the body that only a GET gets, why a HEAD was refused.
+        Reason => "reason",
+        /// To find out why a signature is refused, by signing in another way.
+        Hypothesis => "hypothesis",
+        /// To see that nothing stands where the write probe would write.
+        CanaryLook => "canary_look",
+        /// To write the object of the write probe.
+        CanaryWrite => "canary_write",
+        /// To read that object back.
+        CanaryRead => "canary_read",
+        /// To delete that object.
+        CanaryDelete => "canary_delete",
+    }
+}
+
+words! {
+    /// What a signature doctor does otherwise, one thing at a time, to find out why a signature is refused.
+    Hypothesis {
+        /// Sign with COS's time instead of this machine's.
+        ClockCorrected => "clock_corrected",
+        /// Leave quotes, commas, semicolons and written-out line ends at the ends of the key away.
+        KeyTrimmed => "key_trimmed",
+        /// Undo a percent-encoding of the key.
+        KeyDecoded => "key_decoded",
+        /// Exchange secret id and secret key.
+        IdAndKeySwapped => "id_and_key_swapped",
+        /// Leave the token away.
+        WithoutToken => "without_token",
+        /// Do not sign the Host header.
+        HostUnsigned => "host_unsigned",
+        /// Sign the Host header with its port.
+        HostWithPort => "host_with_port",
+        /// Sign the percent-encoded path.
+        PathEncoded => "path_encoded",
+        /// Sign every header that is sent.
+        EverythingSigned => "everything_signed",
+    }
+}
+
+impl Default for Purpose {
+    /// What every request was sent for before there were other purposes.
+    fn default() -> Self {
+        Self::Probe
     }
 }
 
@@ -179,6 +234,12 @@ mod tests {
         }
         for (reason, word, _) in NotRunReason::TABLE {
             assert_eq!(serde_json::to_value(reason).unwrap(), *word);
+        }
+        for (purpose, word, _) in Purpose::TABLE {
+            assert_eq!(serde_json::to_value(purpose).unwrap(), *word);
+        }
+        for (hypothesis, word, _) in Hypothesis::TABLE {
+            assert_eq!(serde_json::to_value(hypothesis).unwrap(), *word);
         }
         assert_eq!(serde_json::from_str::<FailureKind>("\"of-the-future\"").unwrap(), FailureKind::Unknown);
     }

@@ -1,11 +1,11 @@
-//! Planning of HTTP requests: an anonymous HEAD per address and port, a signed one where a signature may go, and a ranged
-//! GET where a HEAD was refused, because only the answer to a GET has a body that tells why.
+//! Planning of HTTP requests: an anonymous HEAD per address and port, and a signed one where a signature may go. What follows
+//! from their answers is planned in `reason`, `doctor`, `search` and `canary`.
 
-use std::collections::BTreeSet;
-
-use super::{Action, Step, authentication_of, inherited, service_of};
+use super::{Action, Step, inherited, service_of};
 use crate::config::Config;
-use crate::evidence::{Authentication, Detail, Evidence, Http, NotRunReason, Observation, Stage, VerificationResult};
+use crate::evidence::{
+    Authentication, Detail, Evidence, Http, Hypothesis, NotRunReason, Observation, Purpose, Stage, VerificationResult,
+};
 use crate::target::{EndpointRole, Protocol, Service, Target};
 
 /// A request, as data.
@@ -13,7 +13,7 @@ use crate::target::{EndpointRole, Protocol, Service, Target};
 pub struct RequestPlan {
     /// HTTP or HTTPS.
     pub protocol: Protocol,
-    /// `HEAD` or `GET`.
+    /// Request method.
     pub method: &'static str,
     /// Value of the Host header.
     pub host_header: String,
@@ -21,49 +21,82 @@ pub struct RequestPlan {
     pub path: String,
     /// Decoded query parameters.
     pub params: Vec<(String, String)>,
-    /// Value of the Range header.
-    pub range: Option<&'static str>,
+    /// Further headers, with lower-case names. They are signed.
+    pub headers: Vec<(&'static str, &'static str)>,
     /// Whether to sign.
     pub authentication: Authentication,
     /// The header that carries the token of a temporary key.
     pub token_header: &'static str,
+    /// What it is sent for.
+    pub purpose: Purpose,
+    /// What to do otherwise than usual when signing.
+    pub hypothesis: Option<Hypothesis>,
+    /// Seconds to add to this machine's clock when signing.
+    pub time_shift_seconds: i64,
+    /// What is sent with it.
+    pub payload: Payload,
+    /// What the body of the answer should be.
+    pub expected_body: Option<&'static str>,
+}
+
+/// What is sent with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing.
+    Empty,
+    /// An object's content.
+    Content(&'static str),
+    /// A form that writes an object (POST Object). The signature is in the form.
+    Form {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+        /// The object's content.
+        content: &'static str,
+    },
 }
 
 impl RequestPlan {
-    fn head(target: &Target, service: Service, authentication: Authentication) -> Self {
+    /// A HEAD of what the target names.
+    pub(super) fn head(target: &Target, service: Service, authentication: Authentication) -> Self {
         Self {
             protocol: service.protocol,
             method: "HEAD",
             host_header: target.host_header(service),
-            path: target.path.clone(),
+            path: target.request_path().to_owned(),
             params: Vec::new(),
-            range: None,
+            headers: Vec::new(),
             authentication,
             // COS documentation, "Creating a Request"; data processing has a header of its own.
             token_header: match target.role {
                 EndpointRole::DataProcessing => "x-ci-security-token",
                 _ => "x-cos-security-token",
             },
+            purpose: Purpose::Probe,
+            hypothesis: None,
+            time_shift_seconds: 0,
+            payload: Payload::Empty,
+            expected_body: None,
         }
-    }
-
-    /// The smallest GET of the same resource: one key of a bucket, one byte of an object.
-    fn smallest_get(target: &Target, service: Service, authentication: Authentication) -> Self {
-        let lists_bucket = target.role.root_is_bucket() && !target.asks_for_object();
-        let params = if lists_bucket { vec![("max-keys".to_owned(), "1".to_owned())] } else { Vec::new() };
-        let range = target.asks_for_object().then_some("bytes=0-0");
-        Self { method: "GET", params, range, ..Self::head(target, service, authentication) }
     }
 
     /// The detail of a request that is not sent.
     pub(super) fn unsent(&self) -> Detail {
-        Detail::Http(Http {
+        Detail::Http(self.blank())
+    }
+
+    /// The record of a request before it is sent.
+    pub fn blank(&self) -> Http {
+        Http {
             protocol: self.protocol,
             method: self.method.to_owned(),
             path: self.path.clone(),
             authentication: self.authentication,
+            purpose: self.purpose,
+            hypothesis: self.hypothesis,
             ..Http::default()
-        })
+        }
     }
 }
 
@@ -102,7 +135,8 @@ pub(super) fn first_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     steps
 }
 
-fn step(target: &Target, on: &Observation, action: Action) -> Step {
+/// A step of this stage that builds on an observation.
+pub(super) fn step(target: &Target, on: &Observation, action: Action) -> Step {
     Step {
         parent: Some(on.id),
         stage: Stage::HttpRoundTrip,
@@ -155,42 +189,4 @@ fn unsigned_step(target: &Target, config: &Config) -> Option<Step> {
     let detail = RequestPlan::head(target, service, Authentication::Signed).unsent();
     let action = Action::Skip { because, detail };
     Some(Step { parent: None, stage: Stage::HttpRoundTrip, endpoint: Some(target.host.clone()), peer: None, action })
-}
-
-/// One GET per endpoint and kind of request, on the first HEAD that was refused in a way that only a body explains.
-pub(super) fn follow_up_steps(evidence: &Evidence) -> Vec<Step> {
-    let mut followed: BTreeSet<(String, bool)> = BTreeSet::new();
-    for observation in evidence.of_stage(Stage::HttpRoundTrip) {
-        if observation.detail.http().is_some_and(|http| http.method == "GET") {
-            followed.extend(key_of(observation));
-        }
-    }
-    let mut steps = Vec::new();
-    for refused in evidence.of_stage(Stage::HttpRoundTrip) {
-        let Some(key) = key_of(refused) else { continue };
-        let Some(target) = evidence.target(&key.0).filter(|target| wants_body(refused, target)) else { continue };
-        let Some(service) = service_of(target, refused) else { continue };
-        if followed.insert(key) {
-            let authentication = authentication_of(refused).unwrap_or_default();
-            let request = RequestPlan::smallest_get(target, service, authentication);
-            steps.push(step(target, refused, Action::Request(request)));
-        }
-    }
-    steps
-}
-
-fn key_of(observation: &Observation) -> Option<(String, bool)> {
-    Some((observation.endpoint.clone()?, authentication_of(observation)? == Authentication::Signed))
-}
-
-/// An anonymous 403 is what a private bucket answers, but in path style it may be the form that is refused. Everything else
-/// from 400 up has a reason worth reading.
-fn wants_body(observation: &Observation, target: &Target) -> bool {
-    observation.detail.http().is_some_and(|http| {
-        let refused = http.status.is_some_and(|status| status >= 400);
-        let expected = http.authentication == Authentication::Anonymous
-            && http.status == Some(403)
-            && target.role != EndpointRole::Path;
-        http.method == "HEAD" && refused && !expected && http.is_from_cos()
-    })
 }

@@ -18,11 +18,17 @@ use crate::sys;
 const HOSTS: &str = "/etc/hosts";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// The time of day, and how long the machine has been up (proc(5)).
+/// The time of day, how long the machine has been up (proc(5)), and whether something keeps the clock in step.
 pub(super) fn clock() -> (Outcome, Detail) {
     let uptime = fs::read_to_string("/proc/uptime").ok();
-    let uptime_seconds = uptime.and_then(|text| text.split(['.', ' ']).next()?.parse().ok());
-    (Outcome::Succeeded, Detail::Clock(Clock { local_time: Some(Timestamp::now()), uptime_seconds }))
+    let state = sys::clock_state().ok();
+    let clock = Clock {
+        local_time: Some(Timestamp::now()),
+        uptime_seconds: uptime.and_then(|text| text.split(['.', ' ']).next()?.parse().ok()),
+        ntp_synchronized: state.map(|state| state.synchronized),
+        ntp_estimated_error_us: state.filter(|state| state.synchronized).map(|state| state.estimated_error_us),
+    };
+    (Outcome::Succeeded, Detail::Clock(clock))
 }
 
 /// Vendor and kernel. Tencent's machines say `Tencent Cloud` in DMI.

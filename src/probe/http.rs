@@ -3,19 +3,20 @@
 //! hyper speaks the protocol and bounds the head of the answer; [`Timed`] notes when bytes pass.
 
 mod body;
+mod form;
+mod request;
 mod secrets;
 mod timed;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::Full;
+use hyper::Response;
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, RANGE, USER_AGENT};
-use hyper::{Request, Response};
+use hyper::header::HeaderMap;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
@@ -25,7 +26,6 @@ use crate::evidence::{
     Authentication, Detail, FailureKind, Header, Http, ObservationId, Outcome, Tls, VerificationResult, clean,
 };
 use crate::plan::{RequestPlan, Step};
-use crate::sign::{self, KeyTime};
 use crate::target::Protocol;
 
 use timed::{Marks, Timed};
@@ -36,17 +36,16 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 40;
 /// Characters of a header value that are recorded.
 const MAX_VALUE: usize = 400;
-/// Validity of a signature that we make.
-const SIGNATURE_SECONDS: i64 = 840;
 
 /// An HTTP connection that is ready for a request.
 pub(super) struct Exchange {
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     marks: Marks,
 }
 
 impl Exchange {
-    async fn begin<S>(stream: S) -> Result<Self, hyper::Error>
+    /// Makes an open connection ready for a request.
+    pub(super) async fn begin<S>(stream: S) -> Result<Self, hyper::Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -60,6 +59,14 @@ impl Exchange {
         tokio::spawn(async move { drop(connection.await) });
         Ok(Self { sender, marks })
     }
+
+    /// Sends an anonymous HEAD for the root of a host. Status, and the headers that the diagnosis reads.
+    pub(super) async fn head(&mut self, host: &str) -> Result<(u16, Vec<Header>), Outcome> {
+        let request = request::head(host)
+            .ok_or_else(|| Outcome::failed_with(FailureKind::Internal, "the request cannot be put into words"))?;
+        let response = self.sender.send_request(request).await.map_err(|error| failure(&error))?;
+        Ok((response.status().as_u16(), headers(response.headers())))
+    }
 }
 
 /// Sends a request and records the answer.
@@ -69,13 +76,7 @@ pub(super) async fn round_trip(
     step: &Step,
     plan: &RequestPlan,
 ) -> (Outcome, Detail) {
-    let mut http = Http {
-        protocol: plan.protocol,
-        method: plan.method.to_owned(),
-        path: plan.path.clone(),
-        authentication: plan.authentication,
-        ..Http::default()
-    };
+    let mut http = plan.blank();
     let end = Instant::now() + context.config.limits.attempt_timeout;
     let mut outcome = match open(context, step, plan, end).await {
         Ok(mut exchange) => {
@@ -124,9 +125,10 @@ async fn send(
     http: &mut Http,
 ) -> Outcome {
     let began_at = Timestamp::now();
-    let Some(request) = request(context, plan, began_at) else {
+    let Some((request, signed)) = request::build(context.credential.as_ref(), plan, began_at) else {
         return Outcome::failed_with(FailureKind::Internal, "the request cannot be put into words");
     };
+    http.signed = signed;
     exchange.marks.reset();
     let began = Instant::now();
     let answered = timeout_at(end, exchange.sender.send_request(request)).await;
@@ -156,53 +158,15 @@ async fn finish(
     let refused = response.status().as_u16() >= 400;
     match timeout_at(end, body::read(response.into_body())).await {
         Ok(Ok(bytes)) => {
-            if plan.method == "GET" && refused {
-                http.error = body::cos_error(&bytes);
+            if plan.method != "HEAD" && refused {
+                http.error = body::error(&bytes);
             }
+            http.body_matches = plan.expected_body.filter(|_| !refused).map(|expected| *bytes == *expected.as_bytes());
             Outcome::Succeeded
         }
         Ok(Err(error)) => failure(&error),
         Err(_) => Outcome::failed(FailureKind::ResponseTimeout),
     }
-}
-
-/// The request in hyper's words, signed where the plan says so.
-fn request(context: &Context, plan: &RequestPlan, now: Timestamp) -> Option<Request<Empty<Bytes>>> {
-    let mut headers = vec![("host".to_owned(), plan.host_header.clone())];
-    if let Some(range) = plan.range {
-        headers.push((RANGE.as_str().to_owned(), range.to_owned()));
-    }
-    let mut authorization = None;
-    if plan.authentication == Authentication::Signed {
-        let credential = context.credential.as_ref()?;
-        if let Some(token) = credential.token_text() {
-            headers.push((plan.token_header.to_owned(), token.to_owned()));
-        }
-        let to_sign = sign::Request { method: plan.method, path: &plan.path, params: &plan.params, headers: &headers };
-        let key_time = KeyTime::around(now.as_second(), SIGNATURE_SECONDS);
-        let signature = sign::sign(to_sign, &credential.secret_id, credential.secret_key.expose_secret(), key_time);
-        authorization = Some(signature.authorization);
-    }
-    let mut request = Request::builder().method(plan.method).uri(request_target(plan));
-    for (name, value) in headers {
-        let mut value = HeaderValue::from_str(&value).ok()?;
-        value.set_sensitive(name == plan.token_header);
-        request = if name == "host" { request.header(HOST, value) } else { request.header(name, value) };
-    }
-    request = request.header(USER_AGENT, concat!("cosprobe/", env!("CARGO_PKG_VERSION")));
-    if let Some(authorization) = authorization {
-        let mut value = HeaderValue::from_str(&authorization).ok()?;
-        value.set_sensitive(true);
-        request = request.header(AUTHORIZATION, value);
-    }
-    request.body(Empty::new()).ok()
-}
-
-fn request_target(plan: &RequestPlan) -> String {
-    let path = sign::encode_path(&plan.path);
-    let query: Vec<String> =
-        plan.params.iter().map(|(name, value)| format!("{}={}", sign::encode(name), sign::encode(value))).collect();
-    if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
 }
 
 /// The headers that the diagnosis reads.
@@ -218,6 +182,7 @@ fn headers(all: &HeaderMap) -> Vec<Header> {
         "connection",
         "etag",
         "retry-after",
+        "x-cache-lookup",
     ];
     let wanted = |name: &str| {
         // What the owner of an object attached to it is nobody's business here.
@@ -239,7 +204,7 @@ fn headers(all: &HeaderMap) -> Vec<Header> {
 }
 
 /// Which failure a broken exchange is.
-fn failure(error: &hyper::Error) -> Outcome {
+pub(super) fn failure(error: &hyper::Error) -> Outcome {
     let kind = if error.is_parse_too_large() {
         FailureKind::ResponseTooLarge
     } else if error.is_parse() {

@@ -4,7 +4,8 @@ mod addresses;
 
 use anstyle::{AnsiColor, Style as Paint};
 
-use super::{Ended, Report, Style};
+use super::page::{Page, words};
+use super::{Ended, Report, Style, View, exchanges};
 use crate::diagnose::{AddressView, Finding, MACHINE, Severity, Status, milliseconds};
 use crate::evidence::{Authentication, Detail, Evidence, NotRunReason, Observation, Outcome, Stage};
 use crate::target::Target;
@@ -15,7 +16,7 @@ const MAX_WIDTH: usize = 120;
 pub(super) fn render(report: &Report, style: Style) -> String {
     let style = Style { width: style.width.clamp(40, MAX_WIDTH), ..style };
     let evidence = Evidence { targets: report.targets.clone(), observations: report.evidence.clone() };
-    let mut page = Page { style, text: String::new() };
+    let mut page = Page::new(style);
     for target in &report.targets {
         endpoint(&mut page, report, &evidence, target);
     }
@@ -30,40 +31,7 @@ pub(super) fn render(report: &Report, style: Style) -> String {
         page.blank();
     }
     verdict_line(&mut page, report);
-    page.text
-}
-
-/// Text that grows line by line.
-struct Page {
-    style: Style,
-    text: String,
-}
-
-impl Page {
-    fn blank(&mut self) {
-        self.text.push('\n');
-    }
-
-    fn raw(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
-    }
-
-    /// A wrapped paragraph whose further lines stand below its first word.
-    fn line(&mut self, lead: &str, content: &str) {
-        let indent = " ".repeat(lead.chars().count());
-        let options = textwrap::Options::new(self.style.width)
-            .initial_indent(lead)
-            .subsequent_indent(&indent)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        for line in textwrap::wrap(content, options) {
-            self.raw(&line);
-        }
-    }
-
-    fn paint(&self, text: &str, paint: Paint) -> String {
-        if self.style.color { format!("{paint}{text}{paint:#}") } else { text.to_owned() }
-    }
+    page.into_text()
 }
 
 fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Target) {
@@ -83,9 +51,13 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
     let all = report.addresses.iter().filter(|view| view.endpoint == target.host);
     let (left_out, views): (Vec<_>, Vec<_>) = all.partition(|view| is_left_out(view));
     if !views.is_empty() {
-        let table = addresses::table(&views, evidence, page.style);
-        for line in table.lines() {
-            page.raw(line);
+        match page.style.view {
+            View::Addresses => {
+                for line in addresses::table(&views, evidence, page.style).lines() {
+                    page.raw(line);
+                }
+            }
+            View::Exchanges => exchanges::show(page, &views, evidence),
         }
         notes(page, evidence, target);
         if !left_out.is_empty() {
@@ -105,7 +77,11 @@ fn notes(page: &mut Page, evidence: &Evidence, target: &Target) {
         .filter_map(|observation| observation.detail.http())
         .any(|http| http.authentication == Authentication::Anonymous && http.status == Some(403) && http.is_from_cos());
     if anonymous_403 {
-        page.line("", "HTTP is an anonymous HEAD: 403 from COS is what a private bucket answers.");
+        let note = match page.style.view {
+            View::Addresses => "HTTP is an anonymous HEAD: 403 from COS is what a private bucket answers.",
+            View::Exchanges => "403 from COS without a signature is what a private bucket answers.",
+        };
+        page.line("", note);
     }
     let redirected = evidence
         .of_endpoint(Stage::Connect, &target.host)
@@ -147,11 +123,6 @@ fn lookup(page: &mut Page, observation: &Observation) {
         Outcome::Unknown => "unknown".to_owned(),
     };
     page.line(&format!("  {:4}  ", wire_word(dns.record_type)), &answer);
-}
-
-/// The word of a report as people write it.
-fn words(word: &impl ToString) -> String {
-    word.to_string().replace('_', " ")
 }
 
 /// The word that stands in JSON, as people write it.

@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser};
 use cosprobe::cli::Cli;
 use cosprobe::diagnose::CODES;
 use cosprobe::error::exit;
-use cosprobe::evidence::{FailureKind, NotRunReason};
+use cosprobe::evidence::{FailureKind, Hypothesis, NotRunReason, Purpose};
 use cosprobe::report::FORMATS;
 use serde_json::Value;
 
@@ -54,7 +54,9 @@ fn the_words_of_the_report_stand_in_the_reference() {
     let text = read("docs/reference/report.md");
     let rows = rows(&text);
     let words = FailureKind::TABLE.iter().map(|(_, word, meaning)| (*word, *meaning));
-    for (word, meaning) in words.chain(NotRunReason::TABLE.iter().map(|(_, word, meaning)| (*word, *meaning))) {
+    let words = words.chain(NotRunReason::TABLE.iter().map(|(_, word, meaning)| (*word, *meaning)));
+    let words = words.chain(Purpose::TABLE.iter().map(|(_, word, meaning)| (*word, *meaning)));
+    for (word, meaning) in words.chain(Hypothesis::TABLE.iter().map(|(_, word, meaning)| (*word, *meaning))) {
         let wanted = [format!("`{word}`"), meaning.trim().to_owned()];
         assert!(rows.iter().any(|row| *row == wanted), "{wanted:?}");
     }

@@ -14,6 +14,7 @@ mod cli;
 mod credentials;
 mod docs;
 mod explain;
+mod head;
 mod judged;
 mod loopback;
 mod netns;

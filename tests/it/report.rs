@@ -26,7 +26,7 @@ fn report(text: &str) -> Report {
 #[test]
 fn a_frozen_report_looks_as_it_did() {
     for (path, text) in goldens() {
-        let table = render(&report(&text), Format::Table, Style { width: 80, color: false });
+        let table = render(&report(&text), Format::Table, Style { width: 80, color: false, ..Style::default() });
         let frozen = repository(&path.replace(".json", ".txt"));
         let expected = snapbox::Data::read_from(&frozen, Some(snapbox::data::DataFormat::Text)).raw();
         snapbox::Assert::new().action_env("SNAPSHOTS").eq(table, expected);
@@ -114,7 +114,7 @@ fn the_schema_in_the_docs_is_the_schema() {
 #[test]
 fn a_table_fits_into_80_columns() {
     for (path, text) in goldens() {
-        let table = render(&report(&text), Format::Table, Style { width: 80, color: false });
+        let table = render(&report(&text), Format::Table, Style { width: 80, color: false, ..Style::default() });
         let lines: Vec<&str> = table.lines().collect();
         // The last line is the verdict, in one line for those who cut it out.
         for line in &lines[..lines.len() - 1] {
@@ -130,12 +130,12 @@ fn colour_is_there_only_when_asked_for() {
     for (path, text) in goldens() {
         let report = report(&text);
         for (format, word, _) in FORMATS {
-            let plain = render(&report, *format, Style { width: 80, color: false });
+            let plain = render(&report, *format, Style { width: 80, color: false, ..Style::default() });
             assert!(!plain.contains('\u{1b}'), "{path}: {word}");
         }
-        let painted = render(&report, Format::Table, Style { width: 80, color: true });
+        let painted = render(&report, Format::Table, Style { width: 80, color: true, ..Style::default() });
         assert!(painted.contains("\u{1b}["), "{path}");
-        let plain = render(&report, Format::Table, Style { width: 80, color: false });
+        let plain = render(&report, Format::Table, Style { width: 80, color: false, ..Style::default() });
         // A blank at the end of a painted cell is not seen.
         let painted = without_escapes(&painted);
         let unpainted: Vec<&str> = painted.lines().map(str::trim_end).collect();
@@ -155,7 +155,7 @@ fn every_width_shows_the_same_findings() {
     for (path, text) in goldens() {
         let report = report(&text);
         for width in [0, 1, 40, 79, 120, 1000] {
-            let table = render(&report, Format::Table, Style { width, color: false });
+            let table = render(&report, Format::Table, Style { width, color: false, ..Style::default() });
             let missing: Vec<_> = report.findings.iter().filter(|finding| !table.contains(&finding.code)).collect();
             assert!(missing.is_empty(), "{path}: at width {width} there is no {missing:?}");
         }

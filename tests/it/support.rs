@@ -198,7 +198,12 @@ impl RunningLab {
 
     /// `check`, led to the lab through the seams that users have, without a target.
     pub(crate) fn check(&self) -> Cosprobe {
-        let mut command = Cosprobe::new(["check"]).arguments(&self.flags);
+        self.command("check")
+    }
+
+    /// A command that takes the flags of `check`.
+    pub(crate) fn command(&self, name: &str) -> Cosprobe {
+        let mut command = Cosprobe::new([name]).arguments(&self.flags);
         if let Some(key) = self.key {
             command = command.variable("COS_SECRET_ID", key.secret_id).variable("COS_SECRET_KEY", key.secret_key);
             command =
@@ -209,6 +214,11 @@ impl RunningLab {
 
     pub(crate) const fn host(&self) -> &'static str {
         self.host
+    }
+
+    /// The flag that leads to the lab's name server.
+    pub(crate) fn resolver(&self) -> &str {
+        &self.flags[0]
     }
 
     /// What to check, as people type it.

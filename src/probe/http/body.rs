@@ -28,8 +28,35 @@ pub(super) async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
     Ok(collected.freeze())
 }
 
+/// Reads the error in a body: an `Error` document, or the page for people that website endpoints answer with. `None` when it is
+/// something else.
+pub(super) fn error(bytes: &[u8]) -> Option<CosError> {
+    cos_error(bytes).or_else(|| page_error(bytes))
+}
+
+/// Reads `Code: …`, `Message: …` and the like out of a page for people. How COS lays such a page out is documented nowhere, so
+/// only lines of this form are looked for, whatever the tags around them are.
+fn page_error(bytes: &[u8]) -> Option<CosError> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| text.contains('<'))?;
+    let lines: Vec<&str> = text.split(['<', '>', '\n']).map(str::trim).collect();
+    let value = |name: &str| {
+        lines
+            .iter()
+            .find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'))
+            .map(|v| v.trim().to_owned())
+    };
+    let code = value("Code").filter(|code| !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric()))?;
+    let error = CosError {
+        code,
+        message: value("Message").unwrap_or_default(),
+        request_id: value("RequestId"),
+        ..CosError::default()
+    };
+    Some(defused(error))
+}
+
 /// Reads an `Error` document; `None` when it is something else.
-pub(super) fn cos_error(bytes: &[u8]) -> Option<CosError> {
+fn cos_error(bytes: &[u8]) -> Option<CosError> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut reader = Reader::from_str(text);
     let mut path: Vec<String> = Vec::new();
@@ -79,6 +106,8 @@ fn append(error: &mut CosError, path: &[String], text: &str) {
         "Message" => &mut error.message,
         "Resource" => error.resource.get_or_insert_default(),
         "RequestId" => error.request_id.get_or_insert_default(),
+        "TraceId" => error.trace_id.get_or_insert_default(),
+        "ServerTime" => error.server_time.get_or_insert_default(),
         "StringToSign" => error.string_to_sign.get_or_insert_default(),
         "FormatString" => error.format_string.get_or_insert_default(),
         _ => return,
@@ -96,6 +125,8 @@ fn defused(error: CosError) -> CosError {
         message: clean(&error.message, 500),
         resource: error.resource.map(|text| clean(&text, 300)),
         request_id: error.request_id.map(|text| clean(&text, 200)),
+        trace_id: error.trace_id.map(|text| clean(&text, 200)),
+        server_time: error.server_time.map(|text| clean(&text, 60)),
         string_to_sign: error.string_to_sign.map(lines),
         format_string: error.format_string.map(lines),
     }
@@ -125,10 +156,30 @@ mod tests {
         assert_eq!(cos_error(b"\xff\xfe"), None);
     }
 
+    #[test]
+    fn the_page_of_a_website_endpoint_is_read() {
+        let page = "<html><body><h1>404 Not Found</h1><ul><li>Code: NoSuchWebsiteConfiguration</li>\
+            <li>Message: The specified bucket has no website.</li><li>RequestId: NjQ=</li></ul></body></html>";
+        let error = error(page.as_bytes()).unwrap();
+        assert_eq!(error.code, "NoSuchWebsiteConfiguration");
+        assert_eq!(error.request_id.as_deref(), Some("NjQ="));
+        assert_eq!(super::error(b"<p>Code: <b>not one word</b></p>"), None);
+    }
+
+    #[test]
+    fn a_bomb_of_entities_stays_small() {
+        let bomb = "<?xml version='1.0'?><!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>]>\
+            <Error><Code>AccessDenied</Code><Message>&b;&b;&b;</Message></Error>";
+        let error = error(bomb.as_bytes()).unwrap();
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("AccessDenied", "???"));
+        let deep = "<a>".repeat(20_000);
+        assert_eq!(super::error(deep.as_bytes()), None);
+    }
+
     proptest::proptest! {
         #[test]
         fn any_bytes_are_no_panic(bytes in proptest::collection::vec(0_u8.., 0..300)) {
-            let _ = cos_error(&bytes);
+            let _ = error(&bytes);
         }
 
         #[test]

@@ -42,8 +42,18 @@ pub(super) fn scrub(credential: &Credential, http: &mut Http, outcome: &mut Outc
     if let Some(error) = &mut http.error {
         mask(&mut error.code);
         mask(&mut error.message);
-        let others = [&mut error.resource, &mut error.request_id, &mut error.string_to_sign, &mut error.format_string];
+        let others = [
+            &mut error.resource,
+            &mut error.request_id,
+            &mut error.trace_id,
+            &mut error.server_time,
+            &mut error.string_to_sign,
+            &mut error.format_string,
+        ];
         others.into_iter().flatten().for_each(mask);
+    }
+    if let Some(signed) = &mut http.signed {
+        mask(&mut signed.format_string);
     }
     if let Outcome::Failed { message: Some(message), .. } = outcome {
         mask(message);

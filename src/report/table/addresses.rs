@@ -2,7 +2,8 @@
 
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::{Style, words};
+use super::super::Style;
+use super::super::page::words;
 use crate::diagnose::{AddressView, PortView, Spread, milliseconds};
 use crate::evidence::{
     Authentication, Evidence, FailureKind, Observation, ObservationId, Outcome, Stage, VerificationResult,

@@ -1,0 +1,104 @@
+//! `head`: the requests and their answers in full; and the write probe, when it is asked for.
+
+use clap::Args;
+
+use super::check::{CheckArgs, Job};
+use crate::config::{Canary, CanaryMethod};
+use crate::error::{Error, usage};
+
+/// Arguments of `head`.
+#[derive(Debug, Args)]
+pub struct HeadArgs {
+    /// What to ask, and how.
+    #[command(flatten)]
+    pub check: CheckArgs,
+    /// What to write.
+    #[command(flatten)]
+    canary: CanaryArgs,
+}
+
+/// The write probe, of `head` and of `demo`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Write probe")]
+pub struct CanaryArgs {
+    /// PUT a tiny object under this key, read it back and delete it; an object that exists is not overwritten
+    #[arg(long, value_name = "KEY")]
+    put_canary: Option<String>,
+    /// The same by a form (POST Object) instead of PUT
+    #[arg(long, value_name = "KEY", conflicts_with = "put_canary")]
+    post_canary: Option<String>,
+}
+
+impl HeadArgs {
+    /// What is to be done.
+    ///
+    /// # Errors
+    /// As for `check`; also when a write probe is asked for that cannot be.
+    pub async fn job(&self) -> Result<Job, Error> {
+        let mut job = self.check.job().await?;
+        job.config.limits.count = self.check.count().unwrap_or(1);
+        self.canary.join(&mut job)?;
+        Ok(job)
+    }
+}
+
+impl CanaryArgs {
+    /// Whether a write probe is asked for.
+    pub const fn is_asked_for(&self) -> bool {
+        self.put_canary.is_some() || self.post_canary.is_some()
+    }
+
+    /// Makes the write probe a part of a job.
+    ///
+    /// # Errors
+    /// When it cannot be: a key that no object can have, no key to sign with, an endpoint that takes no writes.
+    pub fn join(&self, job: &mut Job) -> Result<(), Error> {
+        job.config.canary = self.canary()?;
+        match &job.config.canary {
+            Some(canary) => refuse_impossible(canary, job),
+            None => Ok(()),
+        }
+    }
+
+    fn canary(&self) -> Result<Option<Canary>, Error> {
+        let (key, by) = match (&self.put_canary, &self.post_canary) {
+            (Some(key), _) => (key, CanaryMethod::Put),
+            (None, Some(key)) => (key, CanaryMethod::Post),
+            (None, None) => return Ok(None),
+        };
+        let key = key.strip_prefix('/').unwrap_or(key);
+        // COS documentation, "Specifications and Limits": a key has 1 to 850 bytes.
+        if key.is_empty() || key.len() > 850 || key.ends_with('/') || key.chars().any(char::is_control) {
+            return usage(format!(
+                "'{}' cannot be the key of a write probe: it should have 1 to 850 bytes, no control characters, and not end with /",
+                crate::evidence::clean(key, 60)
+            ));
+        }
+        Ok(Some(Canary { key: key.to_owned(), by }))
+    }
+}
+
+fn refuse_impossible(canary: &Canary, job: &Job) -> Result<(), Error> {
+    if !job.config.signing.has_credential {
+        return usage(format!(
+            "a write probe needs a key to sign with: set {}, and leave --anonymous away",
+            crate::credential::SOURCES
+        ));
+    }
+    let unusable = job.config.targets.iter().find(|target| !target.role.takes_back_writes() || target.bucket.is_none());
+    if let Some(target) = unusable {
+        return usage(format!(
+            "a write probe cannot write to {target} and delete again, for it is a {}: give the bucket's default endpoint",
+            target.role.describe()
+        ));
+    }
+    let taken =
+        job.config.targets.iter().find(|target| target.path == format!("{}{}", target.bucket_path(), canary.key));
+    match taken {
+        Some(target) => usage(format!(
+            "the write probe would write the very object that is asked for, {}{}: give it another key",
+            target.host, target.path
+        )),
+        None => Ok(()),
+    }
+}

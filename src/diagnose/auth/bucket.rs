@@ -1,0 +1,34 @@
+//! Where a bucket is that COS does not know in the region that was asked.
+
+use super::super::view::{counted, listed};
+use super::super::{Confidence, Finding};
+use crate::evidence::{BucketSearch, Evidence, ObservationId, Stage};
+use crate::target::Target;
+
+/// Adds what the search in the other regions found.
+pub(super) fn searched(finding: Finding, evidence: &Evidence, target: &Target) -> Finding {
+    let looks: Vec<(ObservationId, &BucketSearch)> = evidence
+        .of_endpoint(Stage::HttpRoundTrip, &target.host)
+        .filter_map(|observation| Some((observation.id, observation.detail.bucket_search()?)))
+        .filter(|(_, look)| look.status.is_some() && look.request_id.is_some())
+        .collect();
+    let found: Vec<&str> =
+        looks.iter().filter(|(_, look)| look.is_found()).map(|(_, look)| look.region.as_str()).collect();
+    let finding = finding.citing(looks.iter().map(|(id, _)| *id));
+    match (looks.len(), found.as_slice()) {
+        (0, _) => finding
+            .help("you: check the bucket's name, its APPID and its region in the COS console; a wrong region gives the same answer")
+            .help("you: `--search-regions` looks for it in every region"),
+        (_, [region, ..]) => {
+            let there = format!(", but a bucket of this name is in {}", listed(found.iter().copied()));
+            let advice = format!("you: use the bucket's own region: --region {region}");
+            finding.adding(&there).confidence(Confidence::High).help(advice)
+        }
+        (count, []) => {
+            let regions = counted(count, "other region that answered", "other regions that answered");
+            finding
+                .adding(&format!(", nor in {regions}"))
+                .help("you: check the bucket's name and its APPID in the COS console; it may have been deleted")
+        }
+    }
+}

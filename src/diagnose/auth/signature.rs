@@ -1,0 +1,156 @@
+//! Why a signature is refused: by comparing what both sides signed where COS tells, else by which change of the signature passed.
+
+use super::super::view::counted;
+use super::super::{Confidence, Finding};
+use super::reasons::DIAGNOSE;
+use crate::evidence::{
+    Authentication, CosError, Evidence, Http, Hypothesis, Observation, ObservationId, Purpose, Stage,
+};
+use crate::sign::difference::differences;
+use crate::target::Target;
+
+/// Differences that are told; more of them say nothing more.
+const MOST_DIFFERENCES: usize = 3;
+
+/// Adds what is known of the cause, and what to do about it.
+pub(super) fn explained(finding: Finding, evidence: &Evidence, target: &Target) -> Finding {
+    let tried = Tried::read(evidence, &target.host);
+    match finding.code.as_str() {
+        "AUT004" => untimely(finding, &tried),
+        "AUT007" => too_little_signed(finding, &tried),
+        _ => mismatch(finding, &tried, evidence, target),
+    }
+}
+
+/// Whether COS took a signature that was made with its own time.
+pub(super) fn passed_with_their_time(evidence: &Evidence, host: &str) -> bool {
+    Tried::read(evidence, host).passed == Some(Hypothesis::ClockCorrected)
+}
+
+/// What the signature doctor tried for an endpoint.
+struct Tried {
+    ids: Vec<ObservationId>,
+    passed: Option<Hypothesis>,
+}
+
+impl Tried {
+    fn read(evidence: &Evidence, host: &str) -> Self {
+        let mut tried = Self { ids: Vec::new(), passed: None };
+        for (observation, http) in exchanges(evidence, host) {
+            if http.purpose == Purpose::Hypothesis && http.status.is_some() {
+                tried.ids.push(observation.id);
+                tried.passed = tried.passed.or(http.hypothesis.filter(|_| http.is_accepted()));
+            }
+        }
+        tried
+    }
+}
+
+fn exchanges<'a>(evidence: &'a Evidence, host: &'a str) -> impl Iterator<Item = (&'a Observation, &'a Http)> {
+    let observations = evidence.of_endpoint(Stage::HttpRoundTrip, host);
+    observations.filter_map(|observation| Some((observation, observation.detail.http()?)))
+}
+
+/// The signed request that COS refused with a reason.
+fn refused<'a>(evidence: &'a Evidence, host: &'a str) -> Option<(&'a Http, &'a CosError)> {
+    exchanges(evidence, host).find_map(|(_, http)| {
+        let signed = http.authentication == Authentication::Signed && http.is_usual();
+        Some((http, http.error.as_ref().filter(|_| signed)?))
+    })
+}
+
+fn untimely(finding: Finding, tried: &Tried) -> Finding {
+    let finding = finding.citing(tried.ids.iter().copied());
+    let finding = match tried.passed {
+        Some(Hypothesis::ClockCorrected) => finding
+            .adding(" by this machine's clock, and the same request signed with COS's time passes")
+            .confidence(Confidence::High),
+        _ => finding,
+    };
+    finding.help("you: check this machine's clock: date -u; sign shortly before sending")
+}
+
+fn too_little_signed(finding: Finding, tried: &Tried) -> Finding {
+    let passes = tried.passed == Some(Hypothesis::EverythingSigned);
+    let finding = finding.citing(tried.ids.iter().copied()).confidence(Confidence::High);
+    let finding = if passes { finding.adding(" (with every header signed it passes)") } else { finding };
+    finding
+        .help("you: let the program sign the header or parameter that COS names: add it to what the SDK signs, or do not send it")
+        .help("bucket's owner: the rules stand under strict signature mode in the bucket's security settings")
+}
+
+fn mismatch(finding: Finding, tried: &Tried, evidence: &Evidence, target: &Target) -> Finding {
+    let finding = finding.citing(tried.ids.iter().copied());
+    if let Some(hypothesis) = tried.passed {
+        let (cause, fix) = cause(hypothesis);
+        return finding.adding(&format!(": {cause}")).confidence(Confidence::High).help(fix).help(DIAGNOSE);
+    }
+    let texts = refused(evidence, &target.host)
+        .and_then(|(http, error)| Some((&http.signed.as_ref()?.format_string, error.format_string.as_ref()?)));
+    match texts {
+        Some((ours, theirs)) if ours == theirs => {
+            wrong_key(finding.adding(": COS signed the same text, so the secret key is not the one of this secret id"))
+        }
+        Some((ours, theirs)) => {
+            let all = differences(ours, theirs);
+            let shown: Vec<String> = all.iter().take(MOST_DIFFERENCES).map(ToString::to_string).collect();
+            finding
+                .adding(&format!(": the request was changed on the way, {}", shown.join("; ")))
+                .help("network team: a proxy or gateway between here and COS rewrites what was signed; let it pass Host, path, query and headers unchanged")
+                .help("you: where a gateway is meant to stand there, sign for the host that it sends on to, or leave Host unsigned")
+        }
+        None => {
+            if tried.ids.is_empty() {
+                return wrong_key(finding);
+            }
+            let ways = counted(tried.ids.len(), "other way", "other ways");
+            wrong_key(
+                finding.adding(&format!(": most likely the secret key is wrong, for none of {ways} to sign passes")),
+            )
+        }
+    }
+}
+
+fn wrong_key(finding: Finding) -> Finding {
+    finding
+        .help("you: the secret key does not belong to the secret id, or was copied with a mistake: copy both again, from the same line of the console")
+        .help("you: see which key is used: `cosprobe credentials`")
+        .help(DIAGNOSE)
+}
+
+/// What a hypothesis that passed means, and what to do.
+const fn cause(hypothesis: Hypothesis) -> (&'static str, &'static str) {
+    match hypothesis {
+        Hypothesis::ClockCorrected => ("signed with COS's own time it passes", "you: set this machine's clock"),
+        Hypothesis::KeyTrimmed => (
+            "without the quotes, separators or written-out line ends around the key it passes",
+            "you: remove what stands around the key where it is kept: quotes, a comma, a semicolon, or \\n in letters",
+        ),
+        Hypothesis::KeyDecoded => (
+            "with the percent-encoding of the key undone it passes",
+            "you: keep the key as the console shows it, and not percent-encoded",
+        ),
+        Hypothesis::IdAndKeySwapped => (
+            "with secret id and secret key exchanged it passes",
+            "you: exchange secret id and secret key where they are kept",
+        ),
+        Hypothesis::WithoutToken => (
+            "without the token it passes",
+            "you: the key is not a temporary one: remove the token that is left over (COS_SESSION_TOKEN, TENCENTCLOUD_TOKEN)",
+        ),
+        Hypothesis::HostUnsigned => (
+            "with the Host header unsigned it passes, so something on the way rewrites Host",
+            "network team: let the proxy or gateway pass the Host header unchanged; you: or sign for the host that it sends on to",
+        ),
+        Hypothesis::HostWithPort => (
+            "with the port in the signed Host header it passes, so something on the way adds the port to Host",
+            "network team: let the proxy or gateway pass the Host header unchanged",
+        ),
+        Hypothesis::PathEncoded => (
+            "with the percent-encoded path signed it passes, so something on the way encodes the path once more",
+            "network team: let the proxy or gateway pass the path unchanged",
+        ),
+        Hypothesis::EverythingSigned => ("with every header signed it passes", "you: sign every header that is sent"),
+        Hypothesis::Unknown => ("a way to sign that this version does not know passes", "you: use a newer cosprobe"),
+    }
+}

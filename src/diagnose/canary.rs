@@ -1,0 +1,147 @@
+//! Findings about the write probe: what could not be written, read back as it was, or deleted again.
+
+use super::auth::{reasons, said};
+use super::codes::{BKT008, BKT009, BKT010, HTP003};
+use super::{Confidence, Finding, Severity};
+use crate::config::Policy;
+use crate::evidence::{Evidence, Http, NotRunReason, Observation, Outcome, Purpose, Stage};
+use crate::target::Target;
+
+pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
+    evidence.targets.iter().filter_map(|target| Probe::read(evidence, target)).flat_map(|p| p.findings()).collect()
+}
+
+type Exchange<'a> = (&'a Observation, &'a Http);
+
+/// The steps of one write probe, as far as they were planned.
+struct Probe<'a> {
+    target: &'a Target,
+    look: Exchange<'a>,
+    write: Exchange<'a>,
+    read: Option<Exchange<'a>>,
+    delete: Option<Exchange<'a>>,
+}
+
+impl<'a> Probe<'a> {
+    fn read(evidence: &'a Evidence, target: &'a Target) -> Option<Self> {
+        let of = |purpose: Purpose| {
+            let mut exchanges = evidence.of_endpoint(Stage::HttpRoundTrip, &target.host);
+            exchanges.find_map(|o| o.detail.http().filter(|http| http.purpose == purpose).map(|http| (o, http)))
+        };
+        Some(Self {
+            target,
+            look: of(Purpose::CanaryLook)?,
+            write: of(Purpose::CanaryWrite)?,
+            read: of(Purpose::CanaryRead),
+            delete: of(Purpose::CanaryDelete),
+        })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        [self.not_written(), self.refused(), self.altered(), self.left_behind()].into_iter().flatten().collect()
+    }
+
+    fn object(&self) -> String {
+        format!("{}{}", self.target.host, self.look.1.path)
+    }
+
+    /// Nothing was written, to be on the safe side.
+    fn not_written(&self) -> Option<Finding> {
+        let Outcome::NotRun { because } = self.write.0.outcome else { return None };
+        let (why, advice) = match because {
+            NotRunReason::ObjectExists => (
+                "an object is there already, and is not overwritten",
+                "you: give the write probe a key that no object has",
+            ),
+            NotRunReason::AbsenceUnknown => (
+                "COS did not say that nothing is there, so an object could be overwritten",
+                "bucket's owner: grant the key name/cos:HeadObject on this key, and the right to list: without it COS may say 403 for an object that does not exist",
+            ),
+            _ => return None,
+        };
+        let status = self.look.1.status.map_or_else(String::new, |status| format!(" (HEAD: {status})"));
+        let summary = format!("the write probe wrote nothing to {}{status}: {why}", self.object());
+        let finding = Finding::new(&BKT009, &self.target.host, self.look.0.id, summary);
+        Some(finding.citing([self.write.0.id]).help(advice))
+    }
+
+    /// COS refuses the write.
+    fn refused(&self) -> Option<Finding> {
+        let (observation, http) = self.write;
+        let status = http.status.filter(|status| *status >= 300 && http.is_from_cos())?;
+        let row = match (&http.error, status) {
+            (_, 500..) => &HTP003,
+            (Some(error), _) => reasons::row_of(error),
+            (None, _) => reasons::row_of(&crate::evidence::CosError::default()),
+        };
+        let id = http.request_id().map_or_else(String::new, |id| format!(", request id {id}"));
+        let said = said(status, http.error.as_ref());
+        let summary = format!("writing {} by {} is refused: {said}{id}", self.object(), http.method);
+        let finding = Finding::new(row, &self.target.host, observation.id, summary).citing([self.look.0.id]);
+        let right = if http.method == "POST" { "name/cos:PostObject" } else { "name/cos:PutObject" };
+        Some(match row.code {
+            "AUT003" => {
+                let grant = format!("bucket's owner: grant the key {right} on this key, in CAM or by bucket policy");
+                finding.help(grant).help(reasons::DIAGNOSE)
+            }
+            "AUT001" => finding.confidence(Confidence::Medium).help(reasons::DIAGNOSE),
+            _ => reasons::help(row, finding, self.target),
+        })
+    }
+
+    /// What is read back is not what was written.
+    fn altered(&self) -> Option<Finding> {
+        let (observation, http) = self.read.filter(|(_, http)| http.body_matches == Some(false))?;
+        let summary = format!("what is read back from {} is not what was written", self.object());
+        let same_object = http.header("etag").is_some() && http.header("etag") == self.write.1.header("etag");
+        let finding = Finding::new(&BKT010, &self.target.host, observation.id, summary).citing([self.write.0.id]);
+        Some(if same_object {
+            finding
+                .help("network team: a proxy on the way changes what passes through it; compare with another network")
+                .help("bucket's owner: processing rules of the bucket may change what is read")
+        } else {
+            finding
+                .confidence(Confidence::Medium)
+                .help("bucket's owner: somebody else wrote this object at the same time, or a rule of the bucket changes what is written; it was not deleted")
+        })
+    }
+
+    /// The object is still there, or may be.
+    fn left_behind(&self) -> Option<Finding> {
+        let written = matches!(self.write.1.status, Some(200..=299));
+        let unanswered = self.write.0.outcome.failure().is_some() && self.write.1.status.is_none();
+        let read_absent = self.read.is_some_and(|(_, http)| http.status == Some(404));
+        let deleted = self.delete.is_some_and(|(_, http)| matches!(http.status, Some(200..=299 | 404)));
+        if deleted || read_absent || !(written || unanswered) {
+            return None;
+        }
+        let why = match self.delete {
+            Some((_, http)) => match http.status {
+                Some(status) => format!("COS refuses to delete it: {}", said(status, http.error.as_ref())),
+                None => "deleting it was not answered".to_owned(),
+            },
+            None if written => "what is there now is not what was written".to_owned(),
+            None => "the write was not answered, so it is not known whether it is there".to_owned(),
+        };
+        let may = if written { "IS STILL THERE" } else { "MAY STILL BE THERE" };
+        let summary = format!("the object of the write probe {may}: {}: {why}", self.object());
+        let ids = [Some(self.look), self.read, self.delete].into_iter().flatten().map(|(o, _)| o.id);
+        let finding = Finding::new(&BKT008, &self.target.host, self.write.0.id, summary)
+            .citing(ids)
+            .severity(Severity::Error)
+            .confidence(Confidence::high_if(written))
+            .help(format!("you: delete it: `coscli rm 'cos://{}/{}'`", self.bucket(), self.key()))
+            .help(
+                "bucket's owner: grant the key name/cos:DeleteObject on this key, or delete the object in the console",
+            );
+        Some(finding)
+    }
+
+    fn bucket(&self) -> &str {
+        self.target.bucket.as_deref().unwrap_or("BUCKET-APPID")
+    }
+
+    fn key(&self) -> &str {
+        self.look.1.path.strip_prefix(&self.target.bucket_path()).unwrap_or(&self.look.1.path)
+    }
+}

@@ -1,0 +1,54 @@
+//! Where is a bucket that is not where it should be? The names of buckets tell the account, so the same name in another region
+//! is the same owner's bucket: an anonymous HEAD to the host that it would have in each region finds it.
+
+use super::{Action, Step, service_of};
+use crate::config::Config;
+use crate::evidence::{DnsTransport, Evidence, Observation, Stage};
+use crate::region::REGIONS;
+use crate::target::{EndpointRole, HostForm, Target};
+
+/// One look in each other region, for each bucket that COS does not know, once.
+pub(super) fn steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
+    if !config.search_regions {
+        return Vec::new();
+    }
+    config.targets.iter().flat_map(|target| of_target(evidence, target)).collect()
+}
+
+fn of_target(evidence: &Evidence, target: &Target) -> Vec<Step> {
+    let exchanges = || evidence.of_endpoint(Stage::HttpRoundTrip, &target.host);
+    let begun = exchanges().any(|observation| observation.detail.bucket_search().is_some());
+    let missing = exchanges().find(|observation| says_no_bucket(observation));
+    let (Some(bucket), Some(missing), false) = (&target.bucket, missing, begun) else { return Vec::new() };
+    let (Some(service), Some((server, transport))) = (service_of(target, missing), answering_server(evidence, target))
+    else {
+        return Vec::new();
+    };
+    let suffix = if target.host.ends_with("tencentcos.cn") { "tencentcos.cn" } else { "myqcloud.com" };
+    let elsewhere = REGIONS.iter().map(|region| region.id).filter(|id| target.region.as_deref() != Some(id));
+    elsewhere
+        .filter_map(|region| {
+            let host = HostForm::build(EndpointRole::Default, bucket, region, suffix).ok()?;
+            Some(Step {
+                parent: Some(missing.id),
+                stage: Stage::HttpRoundTrip,
+                endpoint: Some(target.host.clone()),
+                peer: Some(server),
+                action: Action::SearchBucket { region, host, transport, service },
+            })
+        })
+        .collect()
+}
+
+fn says_no_bucket(observation: &Observation) -> bool {
+    let error = observation.detail.http().and_then(|http| http.error.as_ref());
+    error.is_some_and(|error| error.says("NoSuchBucket"))
+}
+
+/// The name server that gave the target's addresses.
+fn answering_server(evidence: &Evidence, target: &Target) -> Option<(std::net::SocketAddr, DnsTransport)> {
+    evidence.of_endpoint(Stage::Resolve, &target.host).find_map(|observation| {
+        let dns = observation.detail.dns().filter(|dns| !dns.addresses.is_empty())?;
+        Some((observation.peer?, dns.transport))
+    })
+}

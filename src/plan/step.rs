@@ -1,0 +1,145 @@
+//! One thing to do, as data: what plans are made of.
+
+use std::net::SocketAddr;
+
+use super::RequestPlan;
+use crate::evidence::{
+    BucketSearch, Clock, Detail, Dns, DnsTransport, HostsFile, Key, Machine, NotRunReason, ObservationId,
+    ProxyEnvironment, Purpose, RecordType, ResolverConfiguration, Routes, Stage, Tcp, Tls,
+};
+use crate::target::Service;
+
+/// One thing to do, as data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The observation that it builds on.
+    pub parent: Option<ObservationId>,
+    /// The stage it belongs to.
+    pub stage: Stage,
+    /// Host of the target it is about.
+    pub endpoint: Option<String>,
+    /// Address and port it talks to.
+    pub peer: Option<SocketAddr>,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a plan holds some dozens, each for a moment")]
+pub enum Action {
+    /// Read this machine's clock.
+    ReadClock,
+    /// Record where the key came from.
+    RecordKey,
+    /// Read what machine this is.
+    InspectMachine,
+    /// Read the default routes and source addresses.
+    InspectRoutes,
+    /// Read the proxy variables.
+    InspectProxyEnvironment,
+    /// Read the resolver configuration.
+    ReadResolverConfiguration,
+    /// Look a name up in the hosts file.
+    ReadHostsFile {
+        /// The name.
+        name: String,
+    },
+    /// Ask a name server.
+    Query {
+        /// The name.
+        name: String,
+        /// The type of records.
+        record_type: RecordType,
+        /// How to ask.
+        transport: DnsTransport,
+        /// Whether the machine's own configuration names the server.
+        system: bool,
+    },
+    /// Connect some times to the peer.
+    Connect {
+        /// How many of the connections later steps use.
+        keep: usize,
+    },
+    /// Do a TLS handshake.
+    Handshake {
+        /// The name for SNI and certificate.
+        server_name: String,
+        /// Whether the connection will carry the signed request.
+        for_signed_request: bool,
+    },
+    /// Send a request.
+    Request(RequestPlan),
+    /// Look for a bucket in another region.
+    SearchBucket {
+        /// The region.
+        region: &'static str,
+        /// The host that the bucket would have there.
+        host: String,
+        /// How the host is resolved.
+        transport: DnsTransport,
+        /// What is spoken, and on which port.
+        service: Service,
+    },
+    /// Do nothing, and record why.
+    Skip {
+        /// Why.
+        because: NotRunReason,
+        /// What would have been done.
+        detail: Detail,
+    },
+}
+
+impl Step {
+    /// Whether the step is taken even when the run is broken off: it finds out, or takes back, what an earlier one wrote.
+    pub const fn must_be_taken(&self) -> bool {
+        matches!(self.purpose(), Some(Purpose::CanaryRead | Purpose::CanaryDelete))
+    }
+
+    /// Whether the step, once begun, is not broken off, so that it is known what came of it.
+    pub const fn must_end(&self) -> bool {
+        self.must_be_taken() || matches!(self.purpose(), Some(Purpose::CanaryWrite))
+    }
+
+    const fn purpose(&self) -> Option<Purpose> {
+        match &self.action {
+            Action::Request(request) => Some(request.purpose),
+            _ => None,
+        }
+    }
+}
+
+impl Action {
+    /// The detail of a step that ended before it saw anything.
+    pub fn blank_detail(&self) -> Detail {
+        match self {
+            Self::ReadClock => Detail::Clock(Clock::default()),
+            Self::InspectMachine => Detail::Machine(Machine::default()),
+            Self::InspectRoutes => Detail::Routes(Routes::default()),
+            Self::InspectProxyEnvironment => Detail::ProxyEnvironment(ProxyEnvironment::default()),
+            Self::ReadResolverConfiguration => Detail::ResolverConfiguration(ResolverConfiguration::default()),
+            Self::ReadHostsFile { .. } => Detail::HostsFile(HostsFile::default()),
+            Self::Query { name, record_type, transport, system } => Detail::Dns(Dns {
+                name: name.clone(),
+                record_type: *record_type,
+                transport: *transport,
+                system: *system,
+                ..Dns::default()
+            }),
+            Self::Connect { .. } => Detail::Tcp(Tcp::default()),
+            Self::Handshake { server_name, for_signed_request } => Detail::Tls(Tls {
+                server_name: server_name.clone(),
+                for_signed_request: *for_signed_request,
+                ..Tls::default()
+            }),
+            Self::Request(request) => request.unsent(),
+            Self::SearchBucket { region, host, .. } => Detail::BucketSearch(BucketSearch {
+                region: (*region).to_owned(),
+                host: host.clone(),
+                ..BucketSearch::default()
+            }),
+            Self::RecordKey => Detail::Key(Key::default()),
+            Self::Skip { detail, .. } => detail.clone(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The form of POST Object: the fields of the signed policy, then the file (RFC 7578).
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use secrecy::ExposeSecret;
+
+use crate::credential::Credential;
+use crate::sign::KeyTime;
+use crate::sign::policy::{ObjectKey, Upload, form};
+
+/// A form, ready to be sent.
+pub(super) struct Form {
+    /// Value of the Content-Type header, with the boundary.
+    pub(super) content_type: String,
+    /// The body.
+    pub(super) body: Bytes,
+}
+
+/// The form that writes an object. COS is told not to overwrite one that exists.
+pub(super) fn build(credential: &Credential, bucket: &str, key: &str, content: &str, key_time: KeyTime) -> Form {
+    let fields = [("x-cos-forbid-overwrite".to_owned(), "true".to_owned())];
+    let upload = Upload {
+        bucket,
+        key: ObjectKey::Exactly(key),
+        max_bytes: u64::try_from(content.len()).ok(),
+        fields: &fields,
+        token: credential.token_text(),
+    };
+    let signed = form(upload, &credential.secret_id, credential.secret_key.expose_secret(), key_time);
+    encoded(&signed.fields, content)
+}
+
+fn encoded(fields: &[(String, String)], content: &str) -> Form {
+    let boundary = boundary(fields, content);
+    let mut body = String::new();
+    for (name, value) in fields {
+        let name = quoted(name);
+        // Writing to a string does not fail.
+        let _ = write!(body, "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    }
+    // COS documentation, "POST Object": what stands behind the file is not read.
+    let _ = write!(
+        body,
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"canary\"\r\n\
+         Content-Type: text/plain\r\n\r\n{content}\r\n--{boundary}--\r\n"
+    );
+    Form { content_type: format!("multipart/form-data; boundary={boundary}"), body: Bytes::from(body) }
+}
+
+/// Names in a form are quoted (RFC 7578, section 4.2); a quotation mark or a line end in one would end it.
+fn quoted(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A line that stands in no part (RFC 2046, section 5.1.1).
+fn boundary(fields: &[(String, String)], content: &str) -> String {
+    let stands_in_a_part = |boundary: &String| {
+        content.contains(boundary.as_str()) || fields.iter().any(|(_, value)| value.contains(boundary.as_str()))
+    };
+    let mut boundary = "cosprobe-boundary".to_owned();
+    while stands_in_a_part(&boundary) {
+        boundary.push('-');
+    }
+    boundary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(fields: &[(&str, &str)], content: &str) -> (String, String) {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let form = encoded(&fields, content);
+        (form.content_type, String::from_utf8(form.body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_file_is_the_last_part() {
+        let (content_type, body) = text(&[("key", "a b"), ("policy", "e30=")], "canary\n");
+        let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+        let parts: Vec<&str> = body.split(&format!("--{boundary}")).collect();
+        assert_eq!(parts.len(), 5, "{body}");
+        assert_eq!(parts[1], "\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\na b\r\n");
+        assert!(parts[3].contains("name=\"file\"") && parts[3].ends_with("\r\n\r\ncanary\n\r\n"), "{body}");
+        assert_eq!(parts[4], "--\r\n");
+    }
+
+    #[test]
+    fn no_part_holds_the_boundary() {
+        let (content_type, body) = text(&[("key", "cosprobe-boundary")], "cosprobe-boundary-");
+        let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+        assert_eq!(body.matches(&format!("--{boundary}")).count(), 3, "{body}");
+    }
+}
