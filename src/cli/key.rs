@@ -72,7 +72,7 @@ pub(super) struct TemporaryArgs {
     )]
     session_name: String,
     /// How long the temporary key is valid
-    #[arg(long, value_name = "TIME", env = "COSPROBE_DURATION", default_value = "30m", value_parser = values::positive_duration)]
+    #[arg(long, value_name = "TIME", env = "COSPROBE_DURATION", default_value = "30m", value_parser = values::validity)]
     duration: Duration,
     /// JSON file with the policy of the temporary key, instead of HEAD and GET on the bucket
     #[arg(long, value_name = "FILE", env = "COSPROBE_POLICY")]

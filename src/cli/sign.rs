@@ -41,7 +41,7 @@ pub struct SignArgs {
     #[arg(long, value_name = "START;END", conflicts_with = "expires")]
     key_time: Option<KeyTime>,
     /// Validity from a minute ago until this long from now
-    #[arg(long, value_name = "TIME", default_value = "900", value_parser = values::positive_duration)]
+    #[arg(long, value_name = "TIME", default_value = "900", value_parser = values::validity)]
     expires: Duration,
     /// What to make of the signature. With a temporary key, a URL and a form hold its token,
     /// which they do not work without

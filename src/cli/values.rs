@@ -12,8 +12,23 @@ const VPC_RESOLVERS: [IpAddr; 2] =
 /// DNSPod's public resolver.
 const DNSPOD_RESOLVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(119, 29, 29, 29));
 
-/// Seconds, or a number with a unit: `20ms`, `1.5s`, `2m`.
+/// Seconds, or a number with a unit: `20ms`, `1.5s`, `2m`. A day is more than any run takes, and keeps every sum of times in range.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    time(text, 86_400.0).ok_or_else(|| {
+        "it should be a number of seconds or carry a unit, such as 3, 20ms, 1.5s or 2m, up to a day".to_owned()
+    })
+}
+
+/// How long a key or a signature is valid: at least a second. A hundred years are more than any key lives.
+pub(super) fn validity(text: &str) -> Result<Duration, String> {
+    time(text, 36_500.0 * 86_400.0).filter(|time| time.as_secs() > 0).ok_or_else(|| {
+        "it should be a number of seconds or carry a unit, such as 900, 30m, 12h or 7d, from a second to 36500 days"
+            .to_owned()
+    })
+}
+
+/// A time that is not longer than some seconds.
+fn time(text: &str, most: f64) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor = match unit {
@@ -21,15 +36,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
+        "d" => 86_400.0,
         _ => f64::NAN,
     };
     let seconds = number.parse::<f64>().unwrap_or(f64::NAN) * factor;
-    // A day is more than any run takes, and keeps every sum of times in range.
-    if (0.0..=86_400.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("it should be a number of seconds or carry a unit, such as 3, 20ms, 1.5s or 2m, up to a day".to_owned())
-    }
+    (0.0..=most).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
 /// A duration that is not zero.
@@ -144,8 +155,13 @@ mod tests {
         {
             assert_eq!(duration(text), Ok(Duration::from_millis(expected)), "{text}");
         }
-        for text in ["", "s", "-1", "1d", "1.2.3", "inf", "1e9", "99999999999h"] {
+        for text in ["", "s", "-1", "2d", "1w", "1.2.3", "inf", "1e9", "99999999999h"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!(validity("36h"), Ok(Duration::from_hours(36)));
+        assert_eq!(validity("36500d").map(|time| time.as_secs()), Ok(3_153_600_000));
+        for text in ["0", "0.5", "36501d", "nan"] {
+            assert!(validity(text).is_err(), "{text}");
         }
         assert!(positive_duration("0").is_err());
     }

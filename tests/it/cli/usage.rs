@@ -55,7 +55,7 @@ fn values_that_cannot_be_are_refused() {
     for (flag, value) in [
         ("--timeout", "0"),
         ("--timeout", "soon"),
-        ("--deadline", "1d"),
+        ("--deadline", "2d"),
         ("--interval", "-1"),
         ("--count", "0"),
         ("--count", "1001"),
