@@ -1,5 +1,6 @@
 //! `sign` through the real binary: URLs, forms, every step, and signatures of others verified.
 
+mod accepted;
 mod products;
 mod verified;
 

@@ -1,6 +1,7 @@
 //! Running the real binary, bounded in time and with nothing of the caller's environment; and a lab beside it.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -203,13 +204,28 @@ impl RunningLab {
 
     /// A command that takes the flags of `check`.
     pub(crate) fn command(&self, name: &str) -> Cosprobe {
-        let mut command = Cosprobe::new([name]).arguments(&self.flags);
+        self.with_key(name).arguments(&self.flags)
+    }
+
+    /// Any command, with the key of the lab's client in its environment.
+    pub(crate) fn with_key(&self, name: &str) -> Cosprobe {
+        let mut command = Cosprobe::new([name]);
         if let Some(key) = self.key {
             command = command.variable("COS_SECRET_ID", key.secret_id).variable("COS_SECRET_KEY", key.secret_key);
             command =
                 key.token.into_iter().fold(command, |command, token| command.variable("COS_SESSION_TOKEN", token));
         }
         command
+    }
+
+    /// Where the lab really listens for one of COS's ports.
+    pub(crate) fn loopback(&self, port: u16) -> SocketAddr {
+        let of_port = |flag: &String| {
+            let rule = flag.strip_prefix("--connect-to=")?;
+            let (_, rest) = rule.split_once(&format!(":{port}:"))?;
+            rest.parse().ok()
+        };
+        self.flags.iter().find_map(of_port).unwrap()
     }
 
     pub(crate) const fn host(&self) -> &'static str {
