@@ -181,6 +181,7 @@ fn headers(all: &HeaderMap) -> Vec<Header> {
         "content-length",
         "connection",
         "etag",
+        "last-modified",
         "retry-after",
         "x-cache-lookup",
     ];

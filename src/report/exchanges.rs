@@ -1,5 +1,7 @@
 //! Requests and answers in full: phases, headers and the decoded error, the anonymous and the signed one side by side.
 
+mod decoded;
+
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::page::{Page, words};
@@ -10,7 +12,7 @@ use crate::evidence::{
 use crate::target::Protocol;
 
 /// Headers that are shown elsewhere, or say the same for every answer.
-const ELSEWHERE: &[&str] = &["x-cos-request-id", "x-cos-trace-id", "connection", "content-length"];
+const ELSEWHERE: &[&str] = &["x-cos-request-id", "x-cos-trace-id", "connection"];
 
 /// Shows the exchanges of each address and port.
 pub(super) fn show(page: &mut Page, views: &[&AddressView], evidence: &Evidence) {
@@ -155,7 +157,7 @@ fn rows(evidence: &Evidence, columns: &[Column<'_>]) -> Vec<(String, Vec<String>
 }
 
 fn header(headers: &[Header], name: &str) -> Option<String> {
-    headers.iter().find(|header| header.name == name).map(|header| header.value.clone())
+    headers.iter().find(|header| header.name == name).map(|header| decoded::decoded(name, &header.value))
 }
 
 /// The observation of a stage that another one builds on.

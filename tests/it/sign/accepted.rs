@@ -107,7 +107,8 @@ fn a_form_is_accepted_with_its_token_as_a_field() {
                 let name = field["name"].as_str().unwrap();
                 let value = if name == "q-signature" { &signed["signature"] } else { &field["value"] };
                 let value = value.as_str().unwrap();
-                body += &format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+                let part = format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+                body.push_str(&part);
             }
             body += "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\ncontent\r\n--b--\r\n";
             ("/".to_owned(), "Content-Type: multipart/form-data; boundary=b\r\n".to_owned(), body.into_bytes())
