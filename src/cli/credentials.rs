@@ -239,6 +239,22 @@ fn from_home(path: &str) -> String {
 }
 
 fn paragraph(word: &str, text: &str) -> String {
-    let options = textwrap::Options::new(usize::from(WIDTH)).subsequent_indent("  ").break_words(false);
+    // Paths are copied from here, so a line ends neither within a word nor at a hyphen.
+    let options = textwrap::Options::new(usize::from(WIDTH))
+        .subsequent_indent("  ")
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
     format!("\n{}\n", textwrap::fill(&format!("{word}: {text}"), options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_in_one_piece() {
+        let path = "/home/a-user-whose-name-has-hyphens/.tencentcloud-of-a-long-name/credentials";
+        let text = paragraph("fault", &format!("secret_key in line 3 of {path} begins with AKID"));
+        assert!(text.contains(path) && text.lines().count() > 2, "{text}");
+    }
 }
