@@ -129,8 +129,8 @@ fn finding(
     let error = group.iter().find_map(|refusal| refusal.error);
     let to = first.http.header("location").map_or_else(String::new, |to| format!(" to {to}"));
     let id = first.http.request_id().map_or_else(String::new, |id| format!(", request id {id}"));
-    let (what, said, subject) = (reasons::what(row), said(first.status, error), subject(row, target));
-    let finding = Finding::new(row, &target.host, first.observation.id, format!("{what} for {subject}{at}"))
+    let what = format!("{}{at}", reasons::what(row, error, &subject(row, target)));
+    let finding = Finding::new(row, &target.host, first.observation.id, what.clone())
         .citing(group.iter().map(|refusal| refusal.observation.id))
         .confidence(confidence(row, error, elsewhere));
     let finding = match row.code {
@@ -140,7 +140,9 @@ fn finding(
         _ => reasons::help(row, finding, target),
     };
     // The cause goes before what COS said: the line may be cut.
-    Some(finding.adding(&format!(": {said}{to}{id}")))
+    let mark = if finding.summary == what { ": " } else { "; " };
+    let said = said(first.status, error);
+    Some(finding.adding(&format!("{mark}{said}{to}{id}")))
 }
 
 fn confidence(row: &CodeRow, error: Option<&CosError>, elsewhere: bool) -> Confidence {
@@ -165,7 +167,8 @@ pub(super) fn said(status: u16, error: Option<&CosError>) -> String {
 fn subject(row: &CodeRow, target: &Target) -> String {
     match (row.code, &target.bucket, &target.region) {
         ("BKT001", Some(bucket), Some(region)) => format!("{bucket} in {region}"),
-        ("BKT001", Some(bucket), None) => bucket.clone(),
+        ("BKT001", None, _) => format!("behind {}", target.host),
+        ("BKT001" | "BKT003", Some(bucket), _) => bucket.clone(),
         ("BKT007", _, _) => format!("{}{}", target.host, target.path),
         _ => target.host.clone(),
     }

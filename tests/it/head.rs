@@ -107,14 +107,25 @@ fn the_doctor_stops_at_the_first_change_that_passes_and_tries_eight_at_most() {
 }
 
 #[test]
-fn the_cause_of_a_wrong_signature_is_named() {
+fn the_cause_of_a_refusal_is_named_before_what_cos_said() {
     for (scenario, cause) in [
-        ("bad-signature", "the secret key is not the one of this secret id"),
+        (
+            "bad-signature",
+            "does not match: COS signed the same text, so the secret key is not the one of this secret id; 403",
+        ),
         ("bad-signature-unexplained", "most likely the secret key is wrong"),
         ("rewritten-host", "something on the way rewrites Host"),
         ("rewritten-host-explained", "the request was changed on the way, header host"),
         ("quoted-key", "without the quotes"),
         ("clock-kills-signature", "takes one that is made with its own time"),
+        ("request-expired", "though this machine's clock agrees with COS's; 403"),
+        ("unknown-key", "COS does not know the key that is used for examplebucket-1250000000.cos"),
+        ("arrears", "the account behind examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com is in arrears: 451"),
+        ("path-style-forbidden", "examplebucket-1250000000 may not be addressed in path style: 403"),
+        (
+            "bucket-elsewhere",
+            "COS has no bucket examplebucket-1250000000 in ap-guangzhou, but one of this name is in ap-shanghai; 404",
+        ),
     ] {
         let ran = demo(scenario, &[]);
         assert!(ran.last_line().contains(cause), "{scenario}: {ran:?}");
@@ -144,7 +155,8 @@ fn a_bucket_is_looked_for_only_when_asked_to_and_found() {
     assert_eq!(there, ["ap-shanghai"]);
     assert!(found.iter().all(|look| look.region != "ap-guangzhou"), "it is asked again where it is not");
     assert_eq!(roots(&report), ["BKT001"]);
-    assert!(report.findings[0].help.iter().any(|line| line.contains("--region ap-shanghai")), "{:?}", report.findings);
+    let there = "examplebucket-1250000000.cos.ap-shanghai.myqcloud.com, or --region ap-shanghai";
+    assert!(report.findings[0].help.iter().any(|line| line.contains(there)), "{:?}", report.findings);
 
     let nowhere = head("bucket-not-found", &["--search-regions"]);
     assert_eq!(roots(&nowhere), ["BKT001"]);

@@ -12,16 +12,15 @@ pub(super) fn searched(finding: Finding, evidence: &Evidence, target: &Target) -
         .filter_map(|observation| Some((observation.id, observation.detail.bucket_search()?)))
         .filter(|(_, look)| look.status.is_some() && look.request_id.is_some())
         .collect();
-    let found: Vec<&str> =
-        looks.iter().filter(|(_, look)| look.is_found()).map(|(_, look)| look.region.as_str()).collect();
+    let found: Vec<&BucketSearch> = looks.iter().map(|(_, look)| *look).filter(|look| look.is_found()).collect();
     let finding = finding.citing(looks.iter().map(|(id, _)| *id));
     match (looks.len(), found.as_slice()) {
         (0, _) => finding
             .help("you: check the bucket's name, its APPID and its region in the COS console; a wrong region gives the same answer")
             .help("you: `--search-regions` looks for it in every region"),
-        (_, [region, ..]) => {
-            let there = format!(", but a bucket of this name is in {}", listed(found.iter().copied()));
-            let advice = format!("you: use the bucket's own region: --region {region}");
+        (_, [first, ..]) => {
+            let there = format!(", but one of this name is in {}", listed(found.iter().map(|look| &look.region)));
+            let advice = format!("you: use the bucket's own region: {}, or --region {}", first.host, first.region);
             finding.adding(&there).confidence(Confidence::High).help(advice)
         }
         (count, []) => {

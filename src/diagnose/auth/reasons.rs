@@ -44,27 +44,33 @@ pub(in super::super) fn row_of(error: &CosError) -> &'static CodeRow {
     REASONS.iter().find(|(word, _)| error.says(word)).map_or(&HTP008, |(_, row)| *row)
 }
 
-/// What is the case, in words.
-pub(super) fn what(row: &CodeRow) -> &'static str {
+/// What is the case for an endpoint, a bucket or an object, as one sentence without a full stop.
+pub(super) fn what(row: &CodeRow, error: Option<&CosError>, subject: &str) -> String {
     match row.code {
-        "AUT001" => "the signature does not match",
-        "AUT002" => "the key is not known",
-        "AUT003" => "the signed request is refused",
-        "AUT004" => "the signature's time window is over or has not begun",
-        "AUT005" => "the temporary key has expired",
-        "AUT006" => "the token of the temporary key is not accepted",
-        "AUT007" => "the bucket demands that more of the request be signed",
-        "AUT009" => "a rule of the bucket refuses the request",
-        "BKT001" => "COS says that there is no such bucket",
-        "BKT002" => "the account or the content is suspended",
-        "BKT003" => "the bucket may not be addressed in path style",
-        "BKT004" => "acceleration is not enabled",
-        "BKT005" => "there is no website configuration",
-        "BKT006" => "the custom domain is not bound to a bucket",
-        "BKT007" => "there is no such object",
-        "HTP002" => "COS sends the request elsewhere",
-        _ => "COS refuses the request",
+        "AUT001" => format!("the signature for {subject} does not match"),
+        "AUT002" => format!("COS does not know the key that is used for {subject}"),
+        "AUT003" => format!("COS refuses the signed request to {subject}"),
+        "AUT004" => format!("the time window of the signature for {subject} is over or has not begun"),
+        "AUT005" => format!("the temporary key that is used for {subject} has expired"),
+        "AUT006" => format!("COS does not accept the token of the temporary key that is used for {subject}"),
+        "AUT007" => format!("{subject} demands that more of the request be signed"),
+        "AUT009" => format!("a rule of the bucket refuses the request to {subject}"),
+        "BKT001" => format!("COS has no bucket {subject}"),
+        "BKT002" if is_unpaid(error) => format!("the account behind {subject} is in arrears"),
+        "BKT002" => format!("the account or the content behind {subject} is suspended"),
+        "BKT003" => format!("{subject} may not be addressed in path style"),
+        "BKT004" => format!("acceleration is not enabled for {subject}"),
+        "BKT005" => format!("there is no website configuration for {subject}"),
+        "BKT006" => format!("the custom domain {subject} is not bound to a bucket"),
+        "BKT007" => format!("there is no object {subject}"),
+        "HTP002" => format!("COS sends the request to {subject} elsewhere"),
+        _ => format!("COS refuses the request to {subject}"),
     }
+}
+
+/// Whether COS speaks of a bill. It has one code for that and for content that is blocked (COS documentation, "Error Codes").
+fn is_unpaid(error: Option<&CosError>) -> bool {
+    error.is_some_and(|error| error.says("arrears"))
 }
 
 /// Where COS explains a request id.
@@ -94,12 +100,34 @@ pub(in super::super) fn help(row: &CodeRow, finding: Finding, target: &Target) -
             .help("bucket's owner: look at the hotlink protection (referer list) and at the conditions in the bucket policy (source address, VPC, headers): they refuse this request")
             .help(DIAGNOSE),
         "BKT002" => finding.help("account's owner: settle the account in the billing center; for blocked content, ask Tencent support with the request id"),
-        "BKT003" => finding.help("you: put the bucket into the host name: BUCKET-APPID.cos.REGION.myqcloud.com"),
+        "BKT003" => {
+            let (bucket, region) = (target.bucket.as_deref(), target.region.as_deref());
+            let (bucket, region) = (bucket.unwrap_or("BUCKET-APPID"), region.unwrap_or("REGION"));
+            finding.help(format!("you: put the bucket into the host name: {bucket}.cos.{region}.myqcloud.com"))
+        }
         "BKT004" => finding.help("bucket's owner: enable global acceleration for the bucket, and wait up to 15 minutes; or use the default endpoint"),
         "BKT005" => finding.help("bucket's owner: enable the static website; or use the default endpoint"),
         "BKT006" => finding.help("bucket's owner: bind the domain to the bucket in the COS console; or use the default endpoint"),
         "BKT007" => finding.help("you: check the key; without the right to list, COS may say 403 for a missing object"),
         "HTP002" => finding.help("you: redirects are not followed; check the target of the redirect, and the bucket's website or origin rules"),
         _ => finding.help(DIAGNOSE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrears_are_told_from_blocked_content() {
+        let what = |code: &str, message: &str| {
+            let error = CosError { code: code.to_owned(), message: message.to_owned(), ..CosError::default() };
+            what(&BKT002, Some(&error), "h")
+        };
+        let unpaid = "Due to your account is arrears, it is unavailable until you recharge.";
+        assert_eq!(what("UnavailableForLegalReasons", unpaid), "the account behind h is in arrears");
+        for (code, message) in [("UnavailableForLegalReasons", ""), ("PaymentRequired", "")] {
+            assert_eq!(what(code, message), "the account or the content behind h is suspended");
+        }
     }
 }

@@ -1,22 +1,26 @@
 //! Why a signature is refused: by comparing what both sides signed where COS tells, else by which change of the signature passed.
 
+use std::time::Duration;
+
 use super::super::view::counted;
 use super::super::{Confidence, Finding};
 use super::reasons::DIAGNOSE;
 use crate::evidence::{
-    Authentication, CosError, Evidence, Http, Hypothesis, Observation, ObservationId, Purpose, Stage,
+    Authentication, CosError, Evidence, Http, Hypothesis, Observation, ObservationId, Purpose, Stage, clock_offset,
 };
 use crate::sign::difference::differences;
 use crate::target::Target;
 
 /// Differences that are told; more of them say nothing more.
 const MOST_DIFFERENCES: usize = 3;
+/// A window opens this long before it is signed, so a clock that is off by less is not what a signature fails for.
+const EARLY: Duration = Duration::from_mins(1);
 
 /// Adds what is known of the cause, and what to do about it.
 pub(super) fn explained(finding: Finding, evidence: &Evidence, target: &Target) -> Finding {
     let tried = Tried::read(evidence, &target.host);
     match finding.code.as_str() {
-        "AUT004" => untimely(finding, &tried),
+        "AUT004" => untimely(finding, &tried, evidence),
         "AUT007" => too_little_signed(finding, &tried),
         _ => mismatch(finding, &tried, evidence, target),
     }
@@ -59,15 +63,22 @@ fn refused<'a>(evidence: &'a Evidence, host: &'a str) -> Option<(&'a Http, &'a C
     })
 }
 
-fn untimely(finding: Finding, tried: &Tried) -> Finding {
+fn untimely(finding: Finding, tried: &Tried, evidence: &Evidence) -> Finding {
     let finding = finding.citing(tried.ids.iter().copied());
-    let finding = match tried.passed {
-        Some(Hypothesis::ClockCorrected) => finding
+    if tried.passed == Some(Hypothesis::ClockCorrected) {
+        return finding
             .adding(" by this machine's clock, and the same request signed with COS's time passes")
-            .confidence(Confidence::High),
-        _ => finding,
-    };
-    finding.help("you: check this machine's clock: date -u; sign shortly before sending")
+            .confidence(Confidence::High)
+            .help("you: set this machine's clock: `timedatectl status`, `chronyc tracking`");
+    }
+    match clock_offset(evidence).filter(|clock| clock.offset.unsigned_abs() < EARLY) {
+        Some(clock) => finding
+            .adding(", though this machine's clock agrees with COS's")
+            .citing(clock.readings.iter().map(|(id, _)| *id))
+            .help("network team: look for a proxy or gateway that holds requests back or sends old ones again")
+            .help(DIAGNOSE),
+        None => finding.help("you: check this machine's clock: date -u; sign shortly before sending"),
+    }
 }
 
 fn too_little_signed(finding: Finding, tried: &Tried) -> Finding {
@@ -82,8 +93,9 @@ fn too_little_signed(finding: Finding, tried: &Tried) -> Finding {
 fn mismatch(finding: Finding, tried: &Tried, evidence: &Evidence, target: &Target) -> Finding {
     let finding = finding.citing(tried.ids.iter().copied());
     if let Some(hypothesis) = tried.passed {
-        let (cause, fix) = cause(hypothesis);
-        return finding.adding(&format!(": {cause}")).confidence(Confidence::High).help(fix).help(DIAGNOSE);
+        let (cause, fixes) = cause(hypothesis);
+        let finding = finding.adding(&format!(": {cause}")).confidence(Confidence::High);
+        return fixes.iter().copied().fold(finding, Finding::help).help(DIAGNOSE);
     }
     let texts = refused(evidence, &target.host)
         .and_then(|(http, error)| Some((&http.signed.as_ref()?.format_string, error.format_string.as_ref()?)));
@@ -113,44 +125,53 @@ fn mismatch(finding: Finding, tried: &Tried, evidence: &Evidence, target: &Targe
 
 fn wrong_key(finding: Finding) -> Finding {
     finding
-        .help("you: the secret key does not belong to the secret id, or was copied with a mistake: copy both again, from the same line of the console")
+        .help("you: copy secret id and secret key again, both from the same line of the console")
         .help("you: see which key is used: `cosprobe credentials`")
         .help(DIAGNOSE)
 }
 
 /// What a hypothesis that passed means, and what to do.
-const fn cause(hypothesis: Hypothesis) -> (&'static str, &'static str) {
+const fn cause(hypothesis: Hypothesis) -> (&'static str, &'static [&'static str]) {
     match hypothesis {
-        Hypothesis::ClockCorrected => ("signed with COS's own time it passes", "you: set this machine's clock"),
+        Hypothesis::ClockCorrected => ("signed with COS's own time it passes", &["you: set this machine's clock"]),
         Hypothesis::KeyTrimmed => (
             "without the quotes, separators or written-out line ends around the key it passes",
-            "you: remove what stands around the key where it is kept: quotes, a comma, a semicolon, or \\n in letters",
+            &[
+                "you: remove what stands around the key where it is kept: quotes, a comma, a semicolon, or \\n in letters",
+            ],
         ),
         Hypothesis::KeyDecoded => (
             "with the percent-encoding of the key undone it passes",
-            "you: keep the key as the console shows it, and not percent-encoded",
+            &["you: keep the key as the console shows it, and not percent-encoded"],
         ),
         Hypothesis::IdAndKeySwapped => (
             "with secret id and secret key exchanged it passes",
-            "you: exchange secret id and secret key where they are kept",
+            &["you: exchange secret id and secret key where they are kept"],
         ),
         Hypothesis::WithoutToken => (
             "without the token it passes",
-            "you: the key is not a temporary one: remove the token that is left over (COS_SESSION_TOKEN, TENCENTCLOUD_TOKEN)",
+            &[
+                "you: the key is not a temporary one: remove the token that is left over (COS_SESSION_TOKEN, TENCENTCLOUD_TOKEN)",
+            ],
         ),
         Hypothesis::HostUnsigned => (
             "with the Host header unsigned it passes, so something on the way rewrites Host",
-            "network team: let the proxy or gateway pass the Host header unchanged; you: or sign for the host that it sends on to",
+            &[
+                "network team: let the proxy or gateway pass the Host header unchanged",
+                "you: where it is meant to change Host, sign for the host that it sends on to",
+            ],
         ),
         Hypothesis::HostWithPort => (
             "with the port in the signed Host header it passes, so something on the way adds the port to Host",
-            "network team: let the proxy or gateway pass the Host header unchanged",
+            &["network team: let the proxy or gateway pass the Host header unchanged"],
         ),
         Hypothesis::PathEncoded => (
             "with the percent-encoded path signed it passes, so something on the way encodes the path once more",
-            "network team: let the proxy or gateway pass the path unchanged",
+            &["network team: let the proxy or gateway pass the path unchanged"],
         ),
-        Hypothesis::EverythingSigned => ("with every header signed it passes", "you: sign every header that is sent"),
-        Hypothesis::Unknown => ("a way to sign that this version does not know passes", "you: use a newer cosprobe"),
+        Hypothesis::EverythingSigned => {
+            ("with every header signed it passes", &["you: sign every header that is sent"])
+        }
+        Hypothesis::Unknown => ("a way to sign that this version does not know passes", &["you: use a newer cosprobe"]),
     }
 }
