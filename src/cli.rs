@@ -95,7 +95,7 @@ pub struct DemoArgs {
     /// Tell on standard error what is observed while it is
     #[arg(short, long)]
     pub verbose: bool,
-    /// What to write; with it, requests and answers are shown in full.
+    /// What to write instead of what the scenario writes; with it, requests and answers are shown in full.
     #[command(flatten)]
     pub canary: CanaryArgs,
     /// How and where to report.

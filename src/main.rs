@@ -75,14 +75,15 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
     if !arguments.output.quiet {
         tell(&format!("demo: {}: {} (everything runs on loopback)", scenario.name, scenario.summary));
     }
-    let report = block_on(async {
+    let (report, view) = block_on(async {
         let lab = cosprobe::lab::Lab::start(scenario).await?;
         let mut job = cosprobe::cli::demo_job(scenario, &lab)?;
         arguments.canary.join(&mut job)?;
-        observe(job, Shown::new(arguments.output.quiet, arguments.verbose)).await
+        let in_full = arguments.head || job.config.canary.is_some();
+        let report = observe(job, Shown::new(arguments.output.quiet, arguments.verbose)).await?;
+        Ok((report, if in_full { View::Exchanges } else { View::Addresses }))
     })?;
-    let in_full = arguments.head || arguments.canary.is_asked_for();
-    finish(&report, &arguments.output, if in_full { View::Exchanges } else { View::Addresses })
+    finish(&report, &arguments.output, view)
 }
 
 /// Runs to the end. One thread is enough: probes wait, they do not compute.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::check::Job;
 use super::key::signing;
-use crate::config::{Config, Family, Limits, NameServer, NameServers, Policy, Trust};
+use crate::config::{Canary, CanaryMethod, Config, Family, Limits, NameServer, NameServers, Policy, Trust};
 use crate::credential::Credential;
 use crate::error::{Error, usage};
 use crate::evidence::DnsTransport;
@@ -57,7 +57,7 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         trust: Trust { ca_file: Some(lab.ca_file().to_owned()) },
         signing: signing(credential.as_ref(), &[]),
         search_regions: true,
-        canary: None,
+        canary: scenario.canary.map(|key| Canary { key: key.to_owned(), by: CanaryMethod::Put }),
         policy: Policy::default(),
     };
     let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);

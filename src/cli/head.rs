@@ -43,21 +43,15 @@ impl HeadArgs {
 }
 
 impl CanaryArgs {
-    /// Whether a write probe is asked for.
-    pub const fn is_asked_for(&self) -> bool {
-        self.put_canary.is_some() || self.post_canary.is_some()
-    }
-
-    /// Makes the write probe a part of a job.
+    /// Makes the write probe a part of a job, in place of one that the job has.
     ///
     /// # Errors
     /// When it cannot be: a key that no object can have, no key to sign with, an endpoint that takes no writes.
     pub fn join(&self, job: &mut Job) -> Result<(), Error> {
-        job.config.canary = self.canary()?;
-        match &job.config.canary {
-            Some(canary) => refuse_impossible(canary, job),
-            None => Ok(()),
-        }
+        let Some(canary) = self.canary()? else { return Ok(()) };
+        refuse_impossible(&canary, job)?;
+        job.config.canary = Some(canary);
+        Ok(())
     }
 
     fn canary(&self) -> Result<Option<Canary>, Error> {

@@ -227,6 +227,8 @@ pub struct Scenario {
     pub account: AccountBehaviour,
     /// The bucket.
     pub bucket: BucketBehaviour,
+    /// The key of the object that a write probe by PUT writes; without it, nothing is written.
+    pub canary: Option<&'static str>,
     /// Codes that must be the root findings of severity warning or error, and no others.
     pub roots: &'static [&'static str],
     /// The status of the verdict: `healthy`, `degraded` or `unreachable`.

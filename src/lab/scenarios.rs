@@ -63,6 +63,7 @@ const HEALTHY: Scenario = Scenario {
     explains_signature: true,
     account: AccountBehaviour::Ok,
     bucket: BucketBehaviour::Private,
+    canary: None,
     roots: &[],
     status: "healthy",
 };

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cosprobe::cli::demo_job;
-use cosprobe::diagnose::Severity;
+use cosprobe::diagnose::{CODES, Severity};
 use cosprobe::evidence::{Outcome, Stage};
 use cosprobe::lab::{Calls, Lab, SCENARIOS, Scenario};
 use cosprobe::report::{Ended, FORMATS, Format, Report, Style, View, render};
@@ -145,6 +145,15 @@ fn every_scenario_comes_to_what_its_row_says() {
     });
     let found = found.into_inner().unwrap();
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn every_finding_about_keys_and_buckets_has_a_scenario() {
+    let of_keys_or_buckets = |code: &str| code.starts_with("AUT") || code.starts_with("BKT");
+    let shown = || SCENARIOS.iter().filter(|scenario| !scenario.hidden);
+    for row in CODES.iter().filter(|row| of_keys_or_buckets(row.code) && row.severity >= Severity::Warning) {
+        assert!(shown().any(|scenario| scenario.roots.contains(&row.code)), "{} has no scenario", row.code);
+    }
 }
 
 #[test]

@@ -4,6 +4,9 @@ use super::{HEALTHY, PUBLIC};
 use crate::lab::hosts::CUSTOM_HOST;
 use crate::lab::scenario::{AccountBehaviour, BucketBehaviour, Scenario};
 
+/// Nothing in the lab has this key.
+const CANARY: &str = "cosprobe/canary";
+
 /// The rows.
 pub(super) const ROWS: &[Scenario] = &[
     Scenario {
@@ -79,20 +82,37 @@ pub(super) const ROWS: &[Scenario] = &[
     },
     Scenario {
         name: "canary-write-denied",
-        summary: "reading works, and the key may not write (for head --put-canary and --post-canary)",
+        summary: "a write probe with a key that may read and not write",
         account: AccountBehaviour::WriteDenied,
+        canary: Some(CANARY),
+        roots: &["AUT003"],
+        status: "degraded",
         ..HEALTHY
     },
     Scenario {
         name: "canary-undeletable",
-        summary: "writing works, and the key may not delete (for head --put-canary and --post-canary)",
+        summary: "a write probe with a key that may write and not delete",
         account: AccountBehaviour::DeleteDenied,
+        canary: Some(CANARY),
+        roots: &["BKT008"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "canary-object-exists",
+        summary: "a write probe with the key of an object that is there",
+        canary: Some("exampleobject"),
+        roots: &["BKT009"],
+        status: "degraded",
         ..HEALTHY
     },
     Scenario {
         name: "canary-altered",
-        summary: "what is read back is not what was written (for head --put-canary and --post-canary)",
+        summary: "a write probe, and what is read back is not what was written",
         bucket: BucketBehaviour::Altering,
+        canary: Some(CANARY),
+        roots: &["BKT010"],
+        status: "degraded",
         ..HEALTHY
     },
 ];
