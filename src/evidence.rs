@@ -215,6 +215,11 @@ pub fn clean(text: &str, most: usize) -> String {
     cleaned
 }
 
+/// One word for a shell, whatever is in the text: for commands that people copy.
+pub(crate) fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// Whether a character neither controls a terminal nor reorders what surrounds it there.
 pub(crate) fn is_harmless(c: char) -> bool {
     let is_bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

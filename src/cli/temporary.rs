@@ -11,6 +11,7 @@ use super::machine::ThisMachine;
 use super::{output, values};
 use crate::credential::{Credential, to_the_second};
 use crate::error::{Error, usage};
+use crate::evidence::shell_word;
 use crate::target::check_bucket;
 
 /// Arguments of `credentials sts`.
@@ -95,7 +96,7 @@ impl StsArgs {
                 format!("{document:#}\n")
             }
             KeyFormat::Env => {
-                let line = |name: &str, value: &str| format!("export {name}={}\n", quoted(value));
+                let line = |name: &str, value: &str| format!("export {name}={}\n", shell_word(value));
                 [line("COS_SECRET_ID", id), line("COS_SECRET_KEY", secret), line("COS_SESSION_TOKEN", token)].concat()
             }
             KeyFormat::Profile => format!(
@@ -105,9 +106,4 @@ impl StsArgs {
             ),
         }
     }
-}
-
-/// A word of the shell, whatever is in it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -4,7 +4,7 @@ use super::auth::{reasons, said};
 use super::codes::{BKT008, BKT009, BKT010, HTP003};
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
-use crate::evidence::{Evidence, Http, NotRunReason, Observation, Outcome, Purpose, Stage};
+use crate::evidence::{Evidence, Http, NotRunReason, Observation, Outcome, Purpose, Stage, shell_word};
 use crate::target::Target;
 
 pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
@@ -130,7 +130,10 @@ impl<'a> Probe<'a> {
             .citing(ids)
             .severity(Severity::Error)
             .confidence(Confidence::high_if(written))
-            .help(format!("you: delete it: `coscli rm 'cos://{}/{}'`", self.bucket(), self.key()))
+            .help(format!(
+                "you: delete it: `coscli rm {}`",
+                shell_word(&format!("cos://{}/{}", self.bucket(), self.key()))
+            ))
             .help(
                 "bucket's owner: grant the key name/cos:DeleteObject on this key, or delete the object in the console",
             );

@@ -217,6 +217,13 @@ fn what_goes_wrong_with_a_write_probe_is_said() {
 }
 
 #[test]
+fn the_command_that_deletes_what_was_left_behind_takes_any_key() {
+    let report = demo("canary-undeletable", &["--put-canary", "it's; $(a)", "--format=json"]).report();
+    let command = r"`coscli rm 'cos://examplebucket-1250000000/it'\''s; $(a)'`";
+    assert!(report.findings[0].help.iter().any(|line| line.ends_with(command)), "{:?}", report.findings[0].help);
+}
+
+#[test]
 fn a_write_probe_that_cannot_be_is_refused_before_anything_is_sent() {
     let lab = RunningLab::start("healthy-private");
     for (arguments, named) in [

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Answer, Product, SignArgs, SignFormat, show, to_json};
 use crate::credential::Credential;
 use crate::error::{Error, usage};
+use crate::evidence::shell_word;
 use crate::sign::policy::{self, ObjectKey, Upload};
 
 /// What the form allows to upload.
@@ -126,14 +127,9 @@ impl SignArgs {
 
 /// A curl command for the form. Only the file is given with `-F`, which would read signs such as `;` and `@` in a value.
 fn command(fields: &[(String, String)], url: &str) -> String {
-    let field = |(name, value): &(String, String)| format!(" --form-string {}", quoted(&format!("{name}={value}")));
+    let field = |(name, value): &(String, String)| format!(" --form-string {}", shell_word(&format!("{name}={value}")));
     let fields: String = fields.iter().map(field).collect();
-    format!("curl{fields} -F file=@FILE {}", quoted(url))
-}
-
-/// One word for the shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+    format!("curl{fields} -F file=@FILE {}", shell_word(url))
 }
 
 #[cfg(test)]
