@@ -128,7 +128,6 @@ fn finding(
     };
     let error = group.iter().find_map(|refusal| refusal.error);
     let to = first.http.header("location").map_or_else(String::new, |to| format!(" to {to}"));
-    let id = first.http.request_id().map_or_else(String::new, |id| format!(", request id {id}"));
     let what = format!("{}{at}", reasons::what(row, error, &subject(row, target)));
     let finding = Finding::new(row, &target.host, first.observation.id, what.clone())
         .citing(group.iter().map(|refusal| refusal.observation.id))
@@ -142,7 +141,7 @@ fn finding(
     // The cause goes before what COS said: the line may be cut.
     let mark = if finding.summary == what { ": " } else { "; " };
     let said = said(first.status, error);
-    Some(finding.adding(&format!("{mark}{said}{to}{id}")))
+    Some(finding.adding(&format!("{mark}{said}{to}{}", with_id(first.http))))
 }
 
 fn confidence(row: &CodeRow, error: Option<&CosError>, elsewhere: bool) -> Confidence {
@@ -162,6 +161,11 @@ pub(super) fn said(status: u16, error: Option<&CosError>) -> String {
         Some(error) => format!("{status} {} ({})", error.code, error.message),
         None => status.to_string(),
     }
+}
+
+/// The request id, behind what COS said.
+pub(super) fn with_id(http: &Http) -> String {
+    http.request_id().map_or_else(String::new, |id| format!(", request id {id}"))
 }
 
 fn subject(row: &CodeRow, target: &Target) -> String {

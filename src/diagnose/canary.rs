@@ -1,6 +1,6 @@
 //! Findings about the write probe: what could not be written, read back as it was, or deleted again.
 
-use super::auth::{reasons, said};
+use super::auth::{reasons, said, with_id};
 use super::codes::{BKT008, BKT009, BKT010, HTP003};
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
@@ -74,9 +74,8 @@ impl<'a> Probe<'a> {
             (Some(error), _) => reasons::row_of(error),
             (None, _) => reasons::row_of(&crate::evidence::CosError::default()),
         };
-        let id = http.request_id().map_or_else(String::new, |id| format!(", request id {id}"));
         let said = said(status, http.error.as_ref());
-        let summary = format!("writing {} by {} is refused: {said}{id}", self.object(), http.method);
+        let summary = format!("writing {} by {} is refused: {said}{}", self.object(), http.method, with_id(http));
         let finding = Finding::new(row, &self.target.host, observation.id, summary).citing([self.look.0.id]);
         let right = if http.method == "POST" { "name/cos:PostObject" } else { "name/cos:PutObject" };
         Some(match row.code {
@@ -117,7 +116,9 @@ impl<'a> Probe<'a> {
         }
         let why = match self.delete {
             Some((_, http)) => match http.status {
-                Some(status) => format!("COS refuses to delete it: {}", said(status, http.error.as_ref())),
+                Some(status) => {
+                    format!("COS refuses to delete it: {}{}", said(status, http.error.as_ref()), with_id(http))
+                }
                 None => "deleting it was not answered".to_owned(),
             },
             None if written => "what is there now is not what was written".to_owned(),
