@@ -94,8 +94,8 @@ impl Regions {
     }
 }
 
-/// Where keys are looked for, for messages to people.
-pub const SOURCES: &str =
+/// How to set a key, for messages to people.
+pub const WAYS_TO_SET_A_KEY: &str =
     "COS_SECRET_ID and COS_SECRET_KEY, or one of the other sources that `cosprobe credentials` lists";
 
 impl Credential {

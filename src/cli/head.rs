@@ -76,7 +76,7 @@ fn refuse_impossible(canary: &Canary, job: &Job) -> Result<(), Error> {
     if !job.config.signing.has_credential {
         return usage(format!(
             "a write probe needs a key to sign with: set {}, and leave --anonymous away",
-            crate::credential::SOURCES
+            crate::credential::WAYS_TO_SET_A_KEY
         ));
     }
     let unusable = job.config.targets.iter().find(|target| !target.role.takes_back_writes() || target.bucket.is_none());

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::key::SourceArgs;
 use super::machine::ThisMachine;
 use super::values;
-use crate::credential::{Credential, SOURCES};
+use crate::credential::{Credential, WAYS_TO_SET_A_KEY};
 use crate::error::{Error, exit, usage};
 use crate::sign::presign::{Link, QueryForm, TOKEN_NAME, Token, presign};
 use crate::sign::{self, KeyTime, Request, Signature};
@@ -136,7 +136,7 @@ impl SignArgs {
     async fn credential(&self) -> Result<Credential, Error> {
         match self.sources.choose(&ThisMachine, &self.sources.issuer(None)?).await?.credential {
             Some(credential) => Ok(credential),
-            None => usage(format!("there is no key to sign with: set {SOURCES}")),
+            None => usage(format!("there is no key to sign with: set {WAYS_TO_SET_A_KEY}")),
         }
     }
 
