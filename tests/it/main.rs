@@ -23,4 +23,3 @@ mod sdk;
 mod sign;
 mod support;
 mod tidy;
-mod vectors;

@@ -1,7 +1,8 @@
-//! `sign` through the real binary: URLs, forms, every step, and signatures of others verified.
+//! `sign`: the vectors, URLs, forms, every step, and signatures of others verified.
 
 mod accepted;
 mod products;
+mod vectors;
 mod verified;
 
 use serde::Deserialize;
@@ -22,7 +23,7 @@ struct Vectors<T> {
 }
 
 /// The vectors of a file below `tests/vectors`.
-fn vectors<T: DeserializeOwned>(file: &str, number: usize) -> Vec<T> {
+fn read_vectors<T: DeserializeOwned>(file: &str, number: usize) -> Vec<T> {
     let read: Vectors<T> = serde_json::from_str(&read(&format!("tests/vectors/{file}"))).unwrap();
     assert_eq!(read.vectors.len(), number, "a vector of {file} is missing or new");
     read.vectors

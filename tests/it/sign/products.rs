@@ -5,7 +5,7 @@ use cosprobe::sign::tc3;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{HOST, KEY_TIME, TOKEN, sign, vectors};
+use super::{HOST, KEY_TIME, TOKEN, read_vectors, sign};
 use crate::support::Cosprobe;
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ struct Tc3Expected {
 
 #[test]
 fn requests_to_sts_are_signed_as_tencents_sdk_does() {
-    for vector in vectors::<Tc3Vector>("tc3.json", 6) {
+    for vector in read_vectors::<Tc3Vector>("tc3.json", 6) {
         let request = tc3::Request {
             service: &vector.service,
             host: &vector.host,
@@ -78,7 +78,7 @@ struct FormExpected {
 
 #[test]
 fn the_library_signs_forms_as_the_vectors_do() {
-    for vector in vectors::<FormVector>("post-policy.json", 4) {
+    for vector in read_vectors::<FormVector>("post-policy.json", 4) {
         let key = match (&vector.key, &vector.key_prefix) {
             (Some(key), None) => ObjectKey::Exactly(key),
             (None, Some(prefix)) => ObjectKey::StartingWith(prefix),
@@ -100,7 +100,7 @@ fn the_library_signs_forms_as_the_vectors_do() {
 
 #[test]
 fn the_binary_signs_forms_as_the_vectors_do() {
-    for vector in vectors::<FormVector>("post-policy.json", 4) {
+    for vector in read_vectors::<FormVector>("post-policy.json", 4) {
         let run = |format: &str| {
             let mut command = Cosprobe::new(["sign", "--as=form", "--format", format, "--key-time", &vector.key_time])
                 .arguments(["--bucket", &vector.bucket])

@@ -5,37 +5,33 @@ use std::collections::BTreeMap;
 use cosprobe::sign::{Request, Signature, sign};
 use serde::Deserialize;
 
-use crate::support::{Cosprobe, read};
+use super::read_vectors;
+use crate::support::Cosprobe;
 
 #[derive(Deserialize)]
-struct Vectors {
-    vectors: Vec<Vector>,
+pub(super) struct Vector {
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) params: BTreeMap<String, String>,
+    pub(super) signed_headers: BTreeMap<String, String>,
+    pub(super) secret_id: String,
+    pub(super) secret_key: String,
+    pub(super) key_time: String,
+    pub(super) expected: Expected,
 }
 
 #[derive(Deserialize)]
-struct Vector {
-    name: String,
-    kind: String,
-    method: String,
-    path: String,
-    params: BTreeMap<String, String>,
-    signed_headers: BTreeMap<String, String>,
-    secret_id: String,
-    secret_key: String,
-    key_time: String,
-    expected: Expected,
-}
-
-#[derive(Deserialize)]
-struct Expected {
-    sign_key: String,
-    format_string: String,
-    string_to_sign: String,
-    header_list: String,
-    url_param_list: String,
-    signature: String,
-    authorization: String,
-    url: Option<String>,
+pub(super) struct Expected {
+    pub(super) sign_key: String,
+    pub(super) format_string: String,
+    pub(super) string_to_sign: String,
+    pub(super) header_list: String,
+    pub(super) url_param_list: String,
+    pub(super) signature: String,
+    pub(super) authorization: String,
+    pub(super) url: Option<String>,
 }
 
 impl Vector {
@@ -50,10 +46,8 @@ fn pairs(map: &BTreeMap<String, String>) -> Vec<(String, String)> {
     map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn vectors() -> Vec<Vector> {
-    let vectors: Vectors = serde_json::from_str(&read("tests/vectors/cos-signature.json")).unwrap();
-    assert_eq!(vectors.vectors.len(), 40, "a vector is missing or new");
-    vectors.vectors
+pub(super) fn vectors() -> Vec<Vector> {
+    read_vectors("cos-signature.json", 40)
 }
 
 /// The fields of a query string, decoded, by name.
