@@ -77,12 +77,6 @@ pub struct CheckArgs {
     /// Report untrusted certificates as information only; no signature is sent to such a server all the same
     #[arg(long, env = "COSPROBE_INSECURE", value_parser = FalseyValueParser::new())]
     insecure: bool,
-    /// Also send signatures to this host outside COS's domains (repeatable)
-    #[arg(long, value_name = "HOST", env = "COSPROBE_SIGN_FOR_HOST", value_delimiter = ',')]
-    sign_for_host: Vec<String>,
-    /// Also send signatures over plain HTTP, where everyone on the path can read them
-    #[arg(long, env = "COSPROBE_SIGN_OVER_HTTP", value_parser = FalseyValueParser::new())]
-    sign_over_http: bool,
     /// When COS says that there is no such bucket, look for it in every region, with one anonymous HEAD each
     #[arg(long, env = "COSPROBE_SEARCH_REGIONS", value_parser = FalseyValueParser::new())]
     search_regions: bool,
@@ -98,6 +92,12 @@ pub struct CheckArgs {
     /// Which key to use.
     #[command(flatten)]
     key: KeyArgs,
+    /// Also send signatures to this host outside COS's domains (repeatable)
+    #[arg(long, help_heading = "Keys", value_name = "HOST", env = "COSPROBE_SIGN_FOR_HOST", value_delimiter = ',')]
+    sign_for_host: Vec<String>,
+    /// Also send signatures over plain HTTP, where everyone on the path can read them
+    #[arg(long, help_heading = "Keys", env = "COSPROBE_SIGN_OVER_HTTP", value_parser = FalseyValueParser::new())]
+    sign_over_http: bool,
     /// How and where to report.
     #[command(flatten)]
     pub output: OutputArgs,

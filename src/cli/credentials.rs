@@ -17,7 +17,10 @@ const WIDTH: u16 = 80;
 
 /// Arguments of `credentials`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 a key would be used, 1 there is none, 2 the source that comes first is faulty, 3 it cannot be reached."
+)]
 pub struct CredentialsArgs {
     /// What to do instead of listing the sources.
     #[command(subcommand)]

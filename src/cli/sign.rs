@@ -21,6 +21,7 @@ use crate::sign::{self, KeyTime, Request, Signature};
 
 /// Arguments of `sign`. The key comes from the sources of keys, never from an argument.
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes of --verify: 0 the signature is right and valid, 1 it is not, 2 it cannot be read.")]
 pub struct SignArgs {
     /// HTTP method [default: GET]
     #[arg(long)]
