@@ -52,7 +52,10 @@ fn spinner() -> ProgressBar {
 /// One observation in one line.
 fn line(observation: &Observation) -> String {
     let outcome = match &observation.outcome {
-        Outcome::Succeeded => "ok".to_owned(),
+        Outcome::Succeeded => {
+            let status = observation.detail.http().and_then(|http| http.status);
+            status.map_or_else(|| "ok".to_owned(), |status| status.to_string())
+        }
         Outcome::Failed { kind, from: Some(from), .. } => format!("{kind} from {from}"),
         Outcome::Failed { kind, .. } => kind.to_string(),
         Outcome::NotRun { because } => format!("not run: {because}"),
@@ -60,6 +63,7 @@ fn line(observation: &Observation) -> String {
     };
     let what = match &observation.detail {
         Detail::Tcp(tcp) => format!("{} connects", tcp.samples.len()),
+        Detail::Http(http) => format!("{} {}", http.authentication.word(), http.method),
         detail => detail.kind().replace('_', " "),
     };
     let endpoint = observation.endpoint.as_deref().unwrap_or("this machine");

@@ -94,6 +94,17 @@ pub enum Authentication {
     Unknown,
 }
 
+impl Authentication {
+    /// The word for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Signed => "signed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One HTTP request and its answer. The observation succeeded if an answer came, whatever its status.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]

@@ -85,8 +85,7 @@ fn columns<'a>(of_port: &[&'a Observation]) -> Vec<Column<'a>> {
         of_port.iter().find_map(|observation| {
             let http = observation.detail.http()?;
             let fits = http.authentication == wanted && http.purpose == Purpose::Probe && http.method == "HEAD";
-            let title = if wanted == Authentication::Signed { "signed HEAD" } else { "anonymous HEAD" };
-            fits.then(|| Column { title: title.to_owned(), observation, http })
+            fits.then(|| Column { title: format!("{} HEAD", wanted.word()), observation, http })
         })
     };
     [Authentication::Anonymous, Authentication::Signed].into_iter().filter_map(column).collect()
@@ -244,7 +243,7 @@ fn further(page: &mut Page, observation: &Observation) {
         Purpose::CanaryDelete => "write probe, delete",
     };
     let how = http.hypothesis.map_or_else(String::new, |hypothesis| format!(" ({})", words(&hypothesis)));
-    let who = if http.authentication == Authentication::Signed { "signed" } else { "anonymous" };
+    let who = http.authentication.word();
     let over = if http.protocol == Protocol::Http { " over HTTP" } else { "" };
     let same = match http.body_matches {
         Some(true) => ", the content is what was written",

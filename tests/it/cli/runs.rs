@@ -281,4 +281,6 @@ fn verbose_tells_on_standard_error_and_leaves_standard_output_alone() {
         let told = ran.stderr.lines().any(|line| line.trim_start().starts_with(&format!("{} ", observation.id)));
         assert!(told, "observation {} is not told: {}", observation.id, ran.stderr);
     }
+    let answer = ran.stderr.lines().find(|line| line.contains(" signed HEAD "));
+    assert!(answer.is_some_and(|line| line.contains(":443: 200 in ")), "{}", ran.stderr);
 }
