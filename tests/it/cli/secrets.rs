@@ -99,12 +99,12 @@ fn a_server_that_is_not_trusted_is_sent_no_signature() {
 #[test]
 fn no_output_shows_a_secret() {
     let lab = RunningLab::start("bad-signature");
-    for format in ["table", "json"] {
-        let check = lab.check().variable("COS_SESSION_TOKEN", TOKEN);
+    for (command, format) in [("check", "table"), ("check", "json"), ("head", "table"), ("head", "json")] {
+        let check = lab.command(command).variable("COS_SESSION_TOKEN", TOKEN);
         let ran = check.arguments([lab.host(), "--verbose", "--format", format]).run();
         assert_eq!(ran.code, Some(1), "{ran:?}");
         for secret in [lab.secret_key(), TOKEN] {
-            assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{format}: {ran:?}");
+            assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{command} {format}: {ran:?}");
         }
     }
 }

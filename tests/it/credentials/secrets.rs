@@ -61,6 +61,7 @@ fn assert_silent(source: &str, what: &str, ran: &Ran) {
 fn no_output_shows_a_key_of_any_source() {
     let lab = RunningLab::start("bad-signature");
     let double = Double::start(|_| answer(&sts_answer("AKIDplanted00000001", PLANTED, TOKEN, LATER)));
+    let mut command_lines = 0;
     for (source, plant) in plants() {
         let home = Home::new();
         let planted = |command: Cosprobe| {
@@ -75,7 +76,9 @@ fn no_output_shows_a_key_of_any_source() {
             assert_silent(source, format, &listed);
             let check = lab.check().variable("COS_SECRET_ID", "").variable("COS_SECRET_KEY", "");
             let ran = planted(check).arguments([lab.host(), "--verbose", "--format", format]).run_with(|process| {
-                let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
+                // A process that has ended has an empty one.
+                let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap();
+                command_lines += usize::from(line.contains("--verbose"));
                 assert!(!line.contains(PLANTED) && !line.contains(PLANTED_TOKEN), "{line}");
             });
             assert_eq!(ran.code, Some(1), "{source}: {ran:?}");
@@ -85,5 +88,6 @@ fn no_output_shows_a_key_of_any_source() {
         assert_eq!(explained.code, Some(0), "{explained:?}");
         assert_silent(source, "sign", &explained);
     }
+    assert!(command_lines > 0, "no command line was seen");
     assert!(lab.stop().signed > 0);
 }
