@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-/// How much of a text from outside a message quotes.
-const SHORT: usize = 48;
+/// How many characters of a text from outside a message quotes: most hosts of COS fit.
+const SHORT: usize = 80;
 
 /// The text with every blank made visible: `·` for a blank at an end or beside another one, `\n`, `\r` and `\t`, and
 /// `<U+00A0>` for every other blank, control or invisible character.
@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_around_what_matters() {
         let text = format!("{}X{}", "a".repeat(100), "b".repeat(100));
-        assert!(around(&text, 100).contains('X') && around(&text, 100).chars().count() == 50);
-        assert_eq!(short(&text), format!("{}…", "a".repeat(48)));
+        assert!(around(&text, 100).contains('X') && around(&text, 100).chars().count() == SHORT + 2);
+        assert_eq!(short(&text), format!("{}…", "a".repeat(SHORT)));
         assert!(around(&text, 200).ends_with('b'));
     }
 
