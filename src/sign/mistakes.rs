@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::canonical::{COS, Ended, Recipe};
 use super::verify::Claim;
+use super::visible::short;
 use super::{Request, SignKey, encode, encode_path};
 
 /// A mistake, and the recipe that makes it. The sentence goes on from "the signature was made".
@@ -133,7 +134,15 @@ fn other_method(claim: &Claim<'_>, secret_key: &str) -> Option<String> {
 fn other_host(claim: &Claim<'_>, secret_key: &str) -> Option<String> {
     let (_, host) = claim.signed.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"))?;
     let bare = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-    let candidates = [bare.to_owned(), format!("{bare}:443"), format!("{bare}:80"), host.to_lowercase()];
+    among_hosts(claim, secret_key, [bare.to_owned(), format!("{bare}:443"), format!("{bare}:80"), host.to_lowercase()])
+}
+
+/// The first of some hosts that the signature was made for, in words.
+pub(super) fn among_hosts(
+    claim: &Claim<'_>,
+    secret_key: &str,
+    hosts: impl IntoIterator<Item = String>,
+) -> Option<String> {
     let is_made = |candidate: &String| {
         let mut headers = claim.signed.headers.to_vec();
         for (name, value) in &mut headers {
@@ -143,7 +152,7 @@ fn other_host(claim: &Claim<'_>, secret_key: &str) -> Option<String> {
         }
         claim.is_made_by(&COS, Request { headers: &headers, ..claim.signed }, secret_key)
     };
-    candidates.into_iter().find(is_made).map(|candidate| format!("for the host {}", super::visible::short(&candidate)))
+    hosts.into_iter().find(is_made).map(|host| format!("for the host {}", short(&host)))
 }
 
 #[cfg(test)]

@@ -150,6 +150,19 @@ pub fn verify(given: &Given, sent: Request<'_>, secret_id: &str, secret_key: &st
     }
 }
 
+/// The mistake that a signature was made for another host, in words, if it was made for one of `hosts`.
+pub fn made_for_another(
+    hosts: impl IntoIterator<Item = String>,
+    given: &Given,
+    sent: Request<'_>,
+    secret_key: &str,
+) -> Option<String> {
+    let (params, _) = listed(&given.url_param_list, sent.params);
+    let (headers, _) = listed(&given.header_list, sent.headers);
+    let claim = Claim { given, signed: Request { params: &params, headers: &headers, ..sent }, sent };
+    mistakes::among_hosts(&claim, secret_key, hosts).map(|cause| format!("the signature was made {cause}"))
+}
+
 /// The pairs that a list of encoded names mentions, in the order of the list, and the names that no pair has.
 fn listed(list: &str, pairs: &[(String, String)]) -> (Vec<(String, String)>, Vec<String>) {
     let (mut found, mut missing, mut seen) = (Vec::new(), Vec::new(), Vec::new());

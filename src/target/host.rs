@@ -3,8 +3,8 @@
 //! Sources: COS documentation "Regions and Access Endpoints", "Creating a Request", the tencentcos.cn announcement of
 //! 2022-07-25, "Global Acceleration", "Static Website", "IPv4 and IPv6 dual-stack"; the old forms from Tencent's SDKs.
 
-use super::EndpointRole;
-use crate::region;
+use super::{EndpointRole, ROLES};
+use crate::region::{self, REGIONS};
 
 /// The suffixes under which COS itself answers.
 pub const COS_SUFFIXES: &[&str] = &["myqcloud.com", "tencentcos.cn"];
@@ -80,6 +80,14 @@ impl HostForm {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The hosts of every kind of endpoint that a bucket can have, in every region that cosprobe knows; some more than once.
+    pub fn all_of(bucket: &str) -> impl Iterator<Item = String> {
+        let places = REGIONS.iter().flat_map(|region| COS_SUFFIXES.iter().map(move |suffix| (region.id, *suffix)));
+        places.flat_map(move |(region, suffix)| {
+            ROLES.iter().filter_map(move |(role, _)| Self::build(*role, bucket, region, suffix).ok())
+        })
     }
 
     /// The host of an endpoint of a bucket, or why there is none.

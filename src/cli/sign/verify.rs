@@ -16,7 +16,8 @@ use crate::sign::Request;
 use crate::sign::difference::{differences, without_tokens};
 use crate::sign::parse::{self, Given, Problem};
 use crate::sign::presign::TOKEN_NAME;
-use crate::sign::verify::{Verification, Window, verify};
+use crate::sign::verify::{Verification, Window, made_for_another, verify};
+use crate::target::HostForm;
 
 /// What to verify.
 #[derive(Debug, Args)]
@@ -88,6 +89,10 @@ impl SignArgs {
         let now = self.verify.at.unwrap_or_else(Timestamp::now);
         let secret_key = credential.secret_key.expose_secret();
         let mut found = verify(&sent.given, request, &credential.secret_id, secret_key, now.as_second());
+        if !found.matches {
+            found.cause =
+                found.cause.or_else(|| made_for_another(sent.other_hosts(), &sent.given, request, secret_key));
+        }
         if is_url && credential.token.is_some() && !sent.has_token() {
             found.warnings.push(format!("the key is a temporary one, and the request has no {TOKEN_NAME}"));
         }
@@ -134,6 +139,14 @@ impl Sent {
 
     fn from_header(given: Given) -> Self {
         Self { path: "/".to_owned(), params: Vec::new(), headers: Vec::new(), given }
+    }
+
+    /// The other hosts of the bucket, for one of which a signature may have been made by mistake.
+    fn other_hosts(&self) -> Vec<String> {
+        let host = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let form = host.and_then(|(_, host)| HostForm::read(&host.to_ascii_lowercase()).ok()?);
+        let bucket = form.and_then(|form| form.bucket);
+        bucket.iter().flat_map(|bucket| HostForm::all_of(bucket)).collect()
     }
 
     fn has_token(&self) -> bool {

@@ -81,6 +81,10 @@ fn the_flags_go_before_the_url() {
         (&["--method=HEAD"][..], "cause       the signature was made for GET instead of HEAD"),
         (&["--path=/a b/"], "cause       the signature was made over the path without the slash at its end"),
         (&["--host-header=other-1250000000.cos.ap-guangzhou.myqcloud.com"], "cause       not found"),
+        (
+            &["--host-header=examplebucket-1250000000.cos.accelerate.myqcloud.com"],
+            &format!("cause       the signature was made for the host {HOST}"),
+        ),
         (&["--param=acl"], "warning     parameter acl is not signed"),
     ] {
         let ran = verify(&[&[url.as_str(), "--at", NOW], arguments].concat());
