@@ -14,7 +14,7 @@ use super::http::answers;
 use super::view::listed;
 use super::{CodeRow, Confidence, Finding};
 use crate::config::Policy;
-use crate::evidence::{Authentication, CosError, Evidence, Http, NotRunReason, Observation, Outcome, Stage};
+use crate::evidence::{Authentication, CosError, Evidence, Http, KeyPlace, NotRunReason, Observation, Outcome, Stage};
 use crate::target::{EndpointRole, Target};
 
 pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
@@ -200,14 +200,25 @@ fn not_signed(evidence: &Evidence, host: &str) -> Option<Finding> {
     let observation =
         evidence.of_endpoint(Stage::HttpRoundTrip, host).find(|observation| observation.outcome == missing)?;
     let key = evidence.of_stage(Stage::Host).find_map(|o| Some((o.id, o.detail.key()?)));
-    let looked = key.filter(|(_, key)| !key.searched.is_empty()).map_or_else(String::new, |(_, key)| {
-        let places = key.searched.iter().map(|place| format!("{} ({})", place.place, place.found));
-        format!("; looked in {}", places.collect::<Vec<_>>().join(", "))
-    });
+    let looked = key.map_or_else(String::new, |(_, key)| looked_in(&key.searched));
     let summary = format!("no signed request was sent to {host}: no key was found{looked}");
     let finding = Finding::new(&AUT008, host, observation.id, summary).citing(key.map(|(id, _)| id));
     Some(finding.help(format!(
         "you: set {}, or use another source of `cosprobe credentials`; without a key only network, TLS and the anonymous answer are checked",
         super::KEY_VARIABLES
     )))
+}
+
+/// Where a key was looked for: the places with the same outcome together.
+fn looked_in(searched: &[KeyPlace]) -> String {
+    let mut by_outcome: Vec<(&str, Vec<&str>)> = Vec::new();
+    for KeyPlace { place, found } in searched {
+        match by_outcome.iter_mut().find(|(outcome, _)| outcome == found) {
+            Some((_, places)) => places.push(place),
+            None => by_outcome.push((found, vec![place])),
+        }
+    }
+    let parts: Vec<String> =
+        by_outcome.iter().map(|(found, places)| format!("{} ({found})", places.join(", "))).collect();
+    if parts.is_empty() { String::new() } else { format!("; looked in {}", parts.join("; ")) }
 }

@@ -83,6 +83,25 @@ fn a_bucket_without_a_region_gets_that_of_the_keys_source() {
 }
 
 #[test]
+fn a_check_without_a_key_says_where_it_looked() {
+    let lab = RunningLab::start("healthy-private");
+    let home = Home::new();
+    let check = lab.check().variable("COS_SECRET_ID", "").variable("COS_SECRET_KEY", "");
+    let report = check.variable("HOME", home.path().to_str().unwrap()).arguments([lab.host(), "--format=json"]).run();
+    let report = report.report();
+    let finding = report.findings.iter().find(|finding| finding.code == "AUT008").unwrap();
+    let file = |name: &str| home.path().join(name).display().to_string();
+    let files = [".cos.yaml", ".cos.conf", ".tccli/default.credential", ".tencentcloud/credentials"].map(file);
+    for named in [
+        "looked in COS_SECRET_ID, TENCENTCLOUD_SECRET_ID, TKE_ROLE_ARN (not set); ".to_owned(),
+        format!("; {} (no such file); ", files.join(", ")),
+        "metadata service (not asked: --metadata never)".to_owned(),
+    ] {
+        assert!(finding.summary.contains(&named), "{named}: {}", finding.summary);
+    }
+}
+
+#[test]
 fn a_faulty_source_stops_a_check_before_anything_is_sent() {
     let lab = RunningLab::start("healthy-private");
     let home = Home::new();
