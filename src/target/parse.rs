@@ -88,7 +88,9 @@ fn split(text: &str) -> Result<Parts<'_>, Error> {
     };
     let (authority, key) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
     if authority.contains('@') {
-        return usage("a target cannot carry a user name or password; credentials come from the environment");
+        return usage(
+            "a target cannot carry a user name or password; keys come from the sources that `cosprobe credentials` lists",
+        );
     }
     let (name, port) = split_port(authority)?;
     if name.is_empty() {

@@ -112,7 +112,7 @@ fn refusals_say_how_it_should_look() {
         ("-x-1250000000", "begin or end with a dash"),
         ("guangzhou", "did you mean ap-guangzhou"),
         ("ftp://u:pw@x.example/", "http, https or cos"),
-        ("https://user:pw@x.example/", "credentials come from the environment"),
+        ("https://user:pw@x.example/", "keys come from the sources that `cosprobe credentials` lists"),
         ("x.example:0", "1 to 65535"),
         ("x.example:http", "1 to 65535"),
         ("[2001:db8::7", "IPv6 address in brackets"),
