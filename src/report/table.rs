@@ -7,8 +7,8 @@ use anstyle::{AnsiColor, Style as Paint};
 use super::page::{Page, words};
 use super::{Ended, Report, Style, View, exchanges};
 use crate::diagnose::{AddressView, Finding, MACHINE, Severity, Status, milliseconds};
-use crate::evidence::{Authentication, Detail, Evidence, NotRunReason, Observation, Outcome, Stage};
-use crate::target::Target;
+use crate::evidence::{Authentication, Detail, Evidence, Http, NotRunReason, Observation, Outcome, Stage};
+use crate::target::{EndpointRole, Target};
 
 /// Widest text; longer lines are hard to read.
 const MAX_WIDTH: usize = 120;
@@ -72,16 +72,22 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
 
 /// What a stranger could misread in the table.
 fn notes(page: &mut Page, evidence: &Evidence, target: &Target) {
-    let anonymous_403 = evidence
+    let anonymous: Vec<&Http> = evidence
         .of_endpoint(Stage::HttpRoundTrip, &target.host)
         .filter_map(|observation| observation.detail.http())
-        .any(|http| http.authentication == Authentication::Anonymous && http.status == Some(403) && http.is_from_cos());
-    if anonymous_403 {
-        let note = match page.style.view {
-            View::Addresses => "HTTP is an anonymous HEAD: 403 from COS is what a private bucket answers.",
-            View::Exchanges => "403 from COS without a signature is what a private bucket answers.",
+        .filter(|http| {
+            http.authentication == Authentication::Anonymous && http.status == Some(403) && http.is_from_cos()
+        })
+        .collect();
+    // Where COS gave a reason of its own, it is in a finding.
+    let is_usual = anonymous.iter().filter_map(|http| http.error.as_ref()).all(|error| error.says("Access Denied"));
+    if !anonymous.is_empty() && is_usual {
+        let what = match page.style.view {
+            View::Addresses => "HTTP is an anonymous HEAD: 403 from COS",
+            View::Exchanges => "403 from COS without a signature",
         };
-        page.line("", note);
+        let whose = if target.role == EndpointRole::Service { "the list of buckets" } else { "a private bucket" };
+        page.line("", &format!("{what} is what {whose} answers."));
     }
     let redirected = evidence
         .of_endpoint(Stage::Connect, &target.host)

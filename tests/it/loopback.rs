@@ -219,6 +219,20 @@ fn demo_shows_a_healthy_network() {
 }
 
 #[test]
+fn the_note_about_403_stands_where_it_is_true() {
+    for (scenario, note) in [
+        ("healthy-private", Some("403 from COS is what a private bucket answers.")),
+        ("service", Some("403 from COS is what the list of buckets answers.")),
+        ("path-style-forbidden", None),
+        ("public-read", None),
+    ] {
+        let ran = run(["demo", scenario]);
+        let found = ran.stdout.lines().find(|line| line.starts_with("HTTP is an anonymous HEAD"));
+        assert_eq!(found.and_then(|line| line.strip_prefix("HTTP is an anonymous HEAD: ")), note, "{scenario}");
+    }
+}
+
+#[test]
 fn demo_lists_what_is_not_hidden() {
     let ran = run(["demo", "--list"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
