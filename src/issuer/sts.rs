@@ -111,33 +111,8 @@ pub(super) async fn ask(
         ("x-tc-region", request.region().to_owned()),
         ("x-tc-language", "en-US".to_owned()),
     ];
-    let mut secrets = Vec::new();
-    match (&request.kind, with) {
-        (RequestKind::WebIdentity(identity), _) => {
-            headers.push(("authorization", "SKIP".to_owned()));
-            secrets.push(identity.token.expose_secret().to_owned());
-        }
-        (_, None) => {
-            return usage(format!(
-                "there is no key to sign {action} with: `cosprobe credentials` tells what is missing"
-            ));
-        }
-        (_, Some(key)) => {
-            let to_sign = tc3::Request {
-                service: "sts",
-                host: &host,
-                method: "POST",
-                query: "",
-                content_type: CONTENT_TYPE,
-                body: body.as_ref(),
-                timestamp: now,
-            };
-            let secret_key = key.secret_key.expose_secret();
-            headers.push(("authorization", tc3::sign(&to_sign, &key.secret_id, secret_key).authorization));
-            headers.extend(key.token_text().map(|token| ("x-tc-token", token.to_owned())));
-            secrets.extend([secret_key.to_owned()].into_iter().chain(key.token_text().map(str::to_owned)));
-        }
-    }
+    let (proof, secrets) = proof(request, &host, &body, now, with)?;
+    headers.extend(proof);
     let question = Question { method: "POST", headers, content_type: Some(CONTENT_TYPE), body, within: WITHIN };
     let unreachable = |problem: String| Error::Unreachable { what: format!("STS at {url} for {action}"), problem };
     let answer = client.ask(url, question).await.map_err(unreachable)?;
@@ -152,6 +127,40 @@ pub(super) async fn ask(
     let source = format!("STS ({action})");
     temporary_key(response, &source, Timestamp::now())
         .map_err(|problem| unreachable(format!("the answer cannot be used: {problem}")))
+}
+
+/// Headers of a request.
+type Headers = Vec<(&'static str, String)>;
+
+/// The headers that prove who asks, and the secrets that an answer must not give back to be shown.
+fn proof<'a>(
+    request: &'a Request,
+    host: &str,
+    body: &str,
+    now: Timestamp,
+    with: Option<&'a Credential>,
+) -> Result<(Headers, Vec<&'a str>), Error> {
+    if let RequestKind::WebIdentity(identity) = &request.kind {
+        return Ok((vec![("authorization", "SKIP".to_owned())], vec![identity.token.expose_secret()]));
+    }
+    let Some(key) = with else {
+        let action = request.action();
+        return usage(format!("there is no key to sign {action} with: `cosprobe credentials` tells what is missing"));
+    };
+    let to_sign = tc3::Request {
+        service: "sts",
+        host,
+        method: "POST",
+        query: "",
+        content_type: CONTENT_TYPE,
+        body: body.as_ref(),
+        timestamp: now,
+    };
+    let secret_key = key.secret_key.expose_secret();
+    let mut headers = vec![("authorization", tc3::sign(&to_sign, &key.secret_id, secret_key).authorization)];
+    headers.extend(key.token_text().map(|token| ("x-tc-token", token.to_owned())));
+    let secrets = std::iter::once(secret_key).chain(key.token_text());
+    Ok((headers, secrets.collect()))
 }
 
 /// Codes of STS and of the gateway before it, and who can do what. The first that the code begins with counts.
@@ -181,11 +190,11 @@ const ADVICE: &[(&str, &str)] = &[
     ("InternalError", "STS has a problem of its own: try again, then give the request id to Tencent support"),
 ];
 
-fn refusal(action: &str, url: &Url, response: &Value, secrets: &[String]) -> String {
+fn refusal(action: &str, url: &Url, response: &Value, secrets: &[&str]) -> String {
     let word = |pointer: &str| {
         let mut text = response.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            text = text.replace(secret.as_str(), "****");
+            text = text.replace(secret, "****");
         }
         clean(&text, 300)
     };
