@@ -121,6 +121,17 @@ pub fn encode_path(path: &str) -> String {
     path.split('/').map(encode).collect::<Vec<_>>().join("/")
 }
 
+/// The text with the hex digits of every `%XX`, and only those, in lower case.
+pub fn lower_hex(text: &str) -> String {
+    let mut digits_left = 0;
+    let lower = |character: char| {
+        let is_digit = digits_left > 0;
+        digits_left = if character == '%' { 2 } else { digits_left - i32::from(is_digit) };
+        if is_digit { character.to_ascii_lowercase() } else { character }
+    };
+    text.chars().map(lower).collect()
+}
+
 /// Signs a request. `secret_id` goes into the result as it is; `secret_key` does not.
 pub fn sign(request: Request<'_>, secret_id: &str, secret_key: &str, key_time: KeyTime) -> Signature {
     let canonical::Canonical { format_string, header_list, url_param_list } = canonical::COS.canonical(request);
@@ -152,6 +163,19 @@ mod tests {
         assert_eq!("1;2".parse(), Ok(KeyTime { start: 1, end: 2 }));
         for bad in ["", "1", "1;", ";2", "2;1", "a;b", "1;2;3", "+1;2", "01;2", " 1;2"] {
             assert!(bad.parse::<KeyTime>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_the_digits_of_escapes_are_lowered() {
+        for (text, lower) in [
+            ("A%3DB%E5", "A%3dB%e5"),
+            ("T0K%2BEn%3D%3D", "T0K%2bEn%3d%3d"),
+            ("%A", "%a"),
+            ("%图A", "%图a"),
+            ("Plain", "Plain"),
+        ] {
+            assert_eq!(lower_hex(text), lower);
         }
     }
 

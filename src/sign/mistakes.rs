@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::canonical::{COS, Ended, Recipe};
 use super::verify::Claim;
 use super::visible::short;
-use super::{Request, SignKey, encode, encode_path};
+use super::{Request, SignKey, encode, encode_path, lower_hex};
 
 /// A mistake, and the recipe that makes it. The sentence goes on from "the signature was made".
 type Mistake = (&'static str, Recipe);
@@ -56,19 +56,6 @@ fn without_bucket(path: &str) -> String {
 
 fn without_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
-}
-
-/// The text with the digits of every `%XX` in lower case.
-fn lower_hex(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut lower = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (digits, rest) = part.split_at(part.len().min(2));
-        lower.push('%');
-        lower.push_str(&digits.to_ascii_lowercase());
-        lower.push_str(rest);
-    }
-    lower
 }
 
 /// The first mistake that yields the very signature, as a sentence.
@@ -153,15 +140,4 @@ pub(super) fn among_hosts(
         claim.is_made_by(&COS, Request { headers: &headers, ..claim.signed }, secret_key)
     };
     hosts.into_iter().find(is_made).map(|host| format!("for the host {}", short(&host)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_digits_of_escapes_are_lowered() {
-        assert_eq!(lower_hex("A%3DB%E5"), "A%3dB%e5");
-        assert_eq!(lower_hex("%A"), "%a");
-    }
 }
