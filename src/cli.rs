@@ -31,7 +31,8 @@ pub use sign::{Answer, SignArgs};
 #[command(name = "cosprobe", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 healthy, 1 findings, 2 usage, 3 inconclusive, 4 expectation missed, 5 output, 130 interrupted.\n\
-    Every flag of check can also be set by a variable: COSPROBE_ and its name in capitals, such as COSPROBE_REGION."
+    Every flag of check can also be set by a variable: COSPROBE_ and its name in capitals, such as COSPROBE_REGION.\n\
+    Keys come from variables and files, never from an argument: see cosprobe credentials."
 )]
 pub struct Cli {
     /// What to do.
