@@ -10,7 +10,7 @@ mod signature;
 use std::collections::BTreeMap;
 
 use super::codes::{AUT001, AUT003, AUT004, AUT008, BKT001, BKT002, BKT007, HTP002, HTP008};
-use super::http::answers;
+use super::http::{answers, with_id};
 use super::view::listed;
 use super::{CodeRow, Confidence, Finding};
 use crate::config::Policy;
@@ -161,11 +161,6 @@ pub(super) fn said(status: u16, error: Option<&CosError>) -> String {
         Some(error) => format!("{status} {} ({})", error.code, error.message),
         None => status.to_string(),
     }
-}
-
-/// The request id, behind what COS said.
-pub(super) fn with_id(http: &Http) -> String {
-    http.request_id().map_or_else(String::new, |id| format!(", request id {id}"))
 }
 
 fn subject(row: &CodeRow, target: &Target) -> String {

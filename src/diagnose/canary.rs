@@ -1,7 +1,8 @@
 //! Findings about the write probe: what could not be written, read back as it was, or deleted again.
 
-use super::auth::{reasons, said, with_id};
+use super::auth::{reasons, said};
 use super::codes::{BKT008, BKT009, BKT010, HTP003};
+use super::http::with_id;
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{Evidence, Http, NotRunReason, Observation, Outcome, Purpose, Stage, shell_word};

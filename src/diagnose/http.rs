@@ -94,7 +94,7 @@ fn server_error(
     let &(first, http, status) = group.first()?;
     let code = group.iter().find_map(|(_, http, _)| http.error.as_ref()).map(|error| error.code.as_str());
     let reason = code.map_or_else(String::new, |code| format!(" {code}"));
-    let id = http.request_id().map_or_else(String::new, |id| format!(", request id {id}"));
+    let id = with_id(http);
     let peers = listed(group.iter().filter_map(|(o, _, _)| o.peer));
     let finding = Finding::new(row, host, first.id, format!("{host} ({peers}) answers {status}{reason}{id}"))
         .citing(group.iter().map(|(o, _, _)| o.id))
@@ -143,6 +143,11 @@ fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
             .help("network team: a firewall or proxy on the way breaks the exchange off or answers in COS's place")
             .help("you: compare HTTP with HTTPS, and with another network");
     Some(finding)
+}
+
+/// The request id of an answer, to stand behind what was answered.
+pub(super) fn with_id(http: &Http) -> String {
+    http.request_id().map_or_else(String::new, |id| format!(", request id {id}"))
 }
 
 /// Whether an exchange tells of the endpoint: not a look into another region, and not one more try of the signature doctor.

@@ -1,6 +1,7 @@
 //! Figures derived from the evidence, for rules and for reports: addresses with their scope, ports with their statistics, the
 //! route, and what answered.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
@@ -197,10 +198,11 @@ pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// A short list: the first three, and how many more.
+/// A short list: the first three, and how many more. What stands twice is told once.
 pub(crate) fn listed<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
-    let mut items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    items.dedup();
+    let mut seen = BTreeSet::new();
+    let mut items: Vec<String> =
+        items.into_iter().map(|item| item.to_string()).filter(|item| seen.insert(item.clone())).collect();
     let more = items.len().saturating_sub(3);
     items.truncate(3);
     let list = items.join(", ");
@@ -233,5 +235,6 @@ mod tests {
         assert_eq!(milliseconds(35_230), "35.2 ms");
         assert_eq!(milliseconds(1_043_000), "1043 ms");
         assert_eq!(listed([1, 2, 3, 4]), "1, 2, 3 and 1 more");
+        assert_eq!(listed([2, 1, 2, 1, 2]), "2, 1");
     }
 }
