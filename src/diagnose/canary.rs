@@ -1,7 +1,7 @@
 //! Findings about the write probe: what could not be written, read back as it was, or deleted again.
 
 use super::auth::{reasons, said};
-use super::codes::{BKT008, BKT009, BKT010, HTP003};
+use super::codes::{BKT008, BKT009, BKT010, HTP001, HTP003};
 use super::http::with_id;
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
@@ -39,7 +39,10 @@ impl<'a> Probe<'a> {
     }
 
     fn findings(&self) -> Vec<Finding> {
-        [self.not_written(), self.refused(), self.altered(), self.left_behind()].into_iter().flatten().collect()
+        [self.not_written(), self.refused(), self.intercepted(), self.altered(), self.left_behind()]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     fn object(&self) -> String {
@@ -108,29 +111,29 @@ impl<'a> Probe<'a> {
 
     /// The object is still there, or may be.
     fn left_behind(&self) -> Option<Finding> {
-        let written = matches!(self.write.1.status, Some(200..=299));
-        let unanswered = self.write.0.outcome.failure().is_some() && self.write.1.status.is_none();
-        let read_absent = self.read.is_some_and(|(_, http)| http.status == Some(404));
-        let deleted = self.delete.is_some_and(|(_, http)| matches!(http.status, Some(200..=299 | 404)));
-        if deleted || read_absent || !(written || unanswered) {
+        let (written, in_doubt) = (self.write.1.is_done(), self.write.1.is_in_doubt());
+        let deleted = self.delete.is_some_and(|(_, http)| http.is_done() || http.is_absent());
+        let read_absent = self.read.is_some_and(|(_, http)| http.is_absent());
+        let may_arrive = in_doubt && !self.write_has_ended();
+        if deleted || (read_absent && !may_arrive) || !(written || in_doubt) {
             return None;
         }
-        let why = match self.delete {
-            Some((_, http)) => match http.status {
-                Some(status) => {
-                    format!("COS refuses to delete it: {}{}", said(status, http.error.as_ref()), with_id(http))
-                }
-                None => "deleting it was not answered".to_owned(),
-            },
-            None if written => "what is there now is not what was written".to_owned(),
-            None => "the write was not answered, so it is not known whether it is there".to_owned(),
+        let why = match (self.delete, self.write.1.status) {
+            (Some((_, http)), _) => undeleted(http),
+            (None, _) if written => "what is there now is not what was written".to_owned(),
+            (None, _) if read_absent => {
+                "no answer of COS to the write came, and nothing was there a moment later, but the write may still arrive"
+                    .to_owned()
+            }
+            (None, Some(status)) => format!("the answer {status} to the write does not tell whether it is there"),
+            (None, None) => "the write was not answered, so it is not known whether it is there".to_owned(),
         };
         let may = if written { "IS STILL THERE" } else { "MAY STILL BE THERE" };
         let summary = format!("the object of the write probe {may}: {}: {why}", self.object());
         let ids = [Some(self.look), self.read, self.delete].into_iter().flatten().map(|(o, _)| o.id);
         let finding = Finding::new(&BKT008, &self.target.host, self.write.0.id, summary)
             .citing(ids)
-            .severity(Severity::Error)
+            .severity(if read_absent { Severity::Warning } else { Severity::Error })
             .confidence(Confidence::high_if(written))
             .help(format!(
                 "you: delete it: `coscli rm {}`",
@@ -142,11 +145,46 @@ impl<'a> Probe<'a> {
         Some(finding)
     }
 
+    /// Whether the write has come to its end, so that what is not there now does not come later: COS answered it, or somebody
+    /// who did not pass it on.
+    fn write_has_ended(&self) -> bool {
+        let http = self.write.1;
+        http.status.is_some_and(|status| status < 500 || http.is_from_cos())
+    }
+
+    /// Somebody else than COS answers the write.
+    fn intercepted(&self) -> Option<Finding> {
+        let (observation, http) = self.write;
+        let status = http.status.filter(|_| !http.is_from_cos())?;
+        // The headers of COS may have got lost on the way.
+        if status < 300 && self.read.is_some_and(|(_, http)| http.body_matches == Some(true)) {
+            return None;
+        }
+        let server = http.header("server").map_or_else(String::new, |server| format!(", Server: {server}"));
+        let summary =
+            format!("writing {} by {} is answered {status} without COS's headers{server}", self.object(), http.method);
+        let finding = Finding::new(&HTP001, &self.target.host, observation.id, summary).citing([self.look.0.id]);
+        Some(finding.help(
+            "network team: a proxy or filter on the way answers writes in COS's place; let them pass to COS's domains",
+        ))
+    }
+
     fn bucket(&self) -> &str {
         self.target.bucket.as_deref().unwrap_or("BUCKET-APPID")
     }
 
     fn key(&self) -> &str {
         self.look.1.path.strip_prefix(&self.target.bucket_path()).unwrap_or(&self.look.1.path)
+    }
+}
+
+/// Why the object is still there after a DELETE.
+fn undeleted(http: &Http) -> String {
+    match http.status {
+        Some(status) if http.is_from_cos() => {
+            format!("COS refuses to delete it: {}{}", said(status, http.error.as_ref()), with_id(http))
+        }
+        Some(status) => format!("the DELETE was answered {status} by something that is not COS"),
+        None => "deleting it was not answered".to_owned(),
     }
 }

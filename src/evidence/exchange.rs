@@ -181,6 +181,23 @@ impl Http {
         matches!(self.status, Some(200..=299 | 304 | 404))
     }
 
+    /// Whether COS itself says that it did what was asked for.
+    pub fn is_done(&self) -> bool {
+        matches!(self.status, Some(200..=299)) && self.is_from_cos()
+    }
+
+    /// Whether COS itself says that there is no such thing.
+    pub fn is_absent(&self) -> bool {
+        self.status == Some(404) && self.is_from_cos()
+    }
+
+    /// Whether the request went out and nobody knows whether COS did what was asked for: no answer came, somebody else answered,
+    /// or COS failed.
+    pub fn is_in_doubt(&self) -> bool {
+        let sent = self.send_us.is_some() || self.status.is_some();
+        sent && !(self.is_from_cos() && matches!(self.status, Some(..=499)))
+    }
+
     /// COS's id of the request.
     pub fn request_id(&self) -> Option<&str> {
         self.header("x-cos-request-id").or_else(|| self.header("x-ci-request-id"))

@@ -36,14 +36,14 @@ fn next_step(config: &Config, canary: &Canary, evidence: &Evidence, target: &Tar
         };
         return Some(step(target, look, action));
     };
-    if !may_be_written(write, write_http) {
+    if !write_http.is_done() && !write_http.is_in_doubt() {
         return None;
     }
     let Some((read, read_http)) = of(Purpose::CanaryRead) else {
         return Some(step(target, write, Action::Request(plans.read())));
     };
     let deleted = of(Purpose::CanaryDelete).is_some();
-    let is_ours = is_written(write_http) || read_http.body_matches == Some(true);
+    let is_ours = write_http.is_done() || read_http.body_matches == Some(true);
     (!deleted && is_ours && !is_anothers(write_http, read_http))
         .then(|| step(target, read, Action::Request(plans.delete())))
 }
@@ -63,20 +63,10 @@ fn first_signed<'a>(config: &Config, evidence: &'a Evidence, target: &'a Target)
 fn unwritable(look: &Observation, http: &Http) -> Option<NotRunReason> {
     match (&look.outcome, http.status) {
         (Outcome::NotRun { because }, _) => Some(*because),
-        (_, Some(404)) if http.is_from_cos() => None,
+        _ if http.is_absent() => None,
         (_, Some(200..=299)) => Some(NotRunReason::ObjectExists),
         _ => Some(NotRunReason::AbsenceUnknown),
     }
-}
-
-/// Whether COS said that it wrote the object.
-fn is_written(http: &Http) -> bool {
-    matches!(http.status, Some(200..=299))
-}
-
-/// Whether the object may have been written: COS said so, or the answer did not arrive.
-fn may_be_written(write: &Observation, http: &Http) -> bool {
-    is_written(http) || (write.outcome.failure().is_some() && http.status.is_none())
 }
 
 /// Whether what was read is not what was written but what somebody else has put there since.

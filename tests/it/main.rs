@@ -21,5 +21,6 @@ mod netns;
 mod report;
 mod sdk;
 mod sign;
+mod stores;
 mod support;
 mod tidy;

@@ -1,0 +1,179 @@
+//! Servers in place of COS that answer as a test says: what a run concludes from them, what it leaves behind, and what it keeps to itself.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use cosprobe::evidence::Purpose;
+use cosprobe::report::Report;
+
+use crate::support::{Cosprobe, Ran, RunningLab};
+
+const KEY: &str = "fakeSecretKeyfakeSecretKey";
+const OF_COS: &str = "server: tencent-cos\r\nx-cos-request-id: NmIwNDBlYTBfMTAwMTU4NjRfMWEyYl8z\r\n";
+const OF_OTHERS: &str = "server: portal\r\n";
+
+/// One request.
+struct Asked {
+    method: String,
+    target: String,
+    /// Lower-case names with values.
+    headers: Vec<(String, String)>,
+}
+
+impl Asked {
+    fn read(reader: &mut impl BufRead) -> Option<Self> {
+        let mut first = String::new();
+        reader.read_line(&mut first).ok()?;
+        let mut words = first.split(' ').map(str::to_owned);
+        let (method, target) = (words.next()?, words.next()?);
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let asked = Self { method, target, headers };
+        let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        reader.read_exact(&mut vec![0; length]).ok()?;
+        Some(asked)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    fn is(&self, method: &str) -> bool {
+        self.method == method
+    }
+}
+
+/// An answer.
+fn answer(status: u16, headers: &str, body: &str) -> String {
+    let length = if status == 204 { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+    format!("HTTP/1.1 {status} x\r\n{headers}{length}\r\n{body}")
+}
+
+/// A server that speaks clear text. `None` breaks the connection off.
+struct Store {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Store {
+    fn start(answer: impl Fn(&Asked) -> Option<String> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (address, asked) = (listener.local_addr().unwrap(), Arc::default());
+        let (answer, log) = (Arc::new(answer), Arc::clone(&asked));
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                let (connection, answer, log) = (connection.unwrap(), Arc::clone(&answer), Arc::clone(&log));
+                thread::spawn(move || serve(connection, &*answer, &log));
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// `head` in clear text, led here.
+    fn command(&self, lab: &RunningLab) -> Cosprobe {
+        Cosprobe::new(["head", lab.host(), lab.resolver(), "--port=80", "--sign-over-http"])
+            .arguments([format!("--connect-to=:80:{}:{}", self.address.ip(), self.address.port())])
+            .variable("COS_SECRET_ID", "AKIDfakeFAKEfakeFAKE")
+            .variable("COS_SECRET_KEY", KEY)
+    }
+
+    fn head(&self, arguments: &[&str]) -> Ran {
+        let lab = RunningLab::start("healthy-private");
+        self.command(&lab).arguments(arguments).run()
+    }
+
+    /// Methods and targets of the requests so far.
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn serve(connection: TcpStream, answer: &dyn Fn(&Asked) -> Option<String>, log: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(connection.try_clone().unwrap());
+    let mut connection = connection;
+    while let Some(asked) = Asked::read(&mut reader) {
+        log.lock().unwrap().push(format!("{} {}", asked.method, asked.target));
+        let Some(text) = answer(&asked) else { return };
+        if connection.write_all(text.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// A store of one object, `/canary`. `otherwise` answers a request in its place, which a PUT may have reached all the same.
+fn store_of_one(
+    otherwise: impl Fn(&Asked) -> Option<Option<String>> + Send + Sync + 'static,
+) -> (Store, Arc<Mutex<bool>>) {
+    let is_there = Arc::new(Mutex::new(false));
+    let there = Arc::clone(&is_there);
+    let store = Store::start(move |asked| {
+        let mut there = there.lock().unwrap();
+        let odd = otherwise(asked);
+        match asked.method.as_str() {
+            "PUT" => {
+                *there = odd.as_ref().is_none_or(|odd| odd.as_ref().is_none_or(|text| !text.contains("not stored")))
+            }
+            "DELETE" if odd.is_none() => *there = false,
+            _ => {}
+        }
+        odd.unwrap_or_else(|| {
+            let exists = *there || !asked.target.starts_with("/canary");
+            Some(match asked.method.as_str() {
+                "DELETE" => answer(204, OF_COS, ""),
+                "GET" if exists => answer(200, OF_COS, cosprobe::plan::CANARY_CONTENT),
+                _ if exists => answer(200, OF_COS, ""),
+                _ => answer(404, OF_COS, ""),
+            })
+        })
+    });
+    (store, is_there)
+}
+
+fn codes(report: &Report) -> Vec<&str> {
+    report.findings.iter().map(|finding| finding.code.as_str()).collect()
+}
+
+#[test]
+fn nothing_is_left_behind_in_silence() {
+    // How the PUT and the DELETE are answered, whether the object is left, and what is said.
+    type Case = (Option<(u16, &'static str, &'static str)>, Option<(u16, &'static str)>, bool, &'static str);
+    let cases: [Case; 6] = [
+        (Some((500, OF_COS, "")), None, false, "HTP003"),
+        (Some((504, OF_OTHERS, "")), None, false, "HTP001"),
+        (Some((200, OF_OTHERS, "not stored")), None, false, "HTP001"),
+        (Some((504, OF_OTHERS, "not stored")), None, false, "BKT008"),
+        (None, Some((200, OF_OTHERS)), true, "BKT008"),
+        (None, Some((404, OF_OTHERS)), true, "BKT008"),
+    ];
+    for (put, delete, left, said) in cases {
+        let (store, is_there) = store_of_one(move |asked| match (put, delete) {
+            (Some((status, headers, body)), _) if asked.is("PUT") => Some(Some(answer(status, headers, body))),
+            (_, Some((status, headers))) if asked.is("DELETE") => Some(Some(answer(status, headers, ""))),
+            _ => None,
+        });
+        let report = store.head(&["--put-canary=canary", "--format=json"]).report();
+        assert_eq!(*is_there.lock().unwrap(), left, "{put:?} {delete:?}: {:?}", store.asked());
+        assert!(codes(&report).contains(&said), "{put:?} {delete:?}: {:?}", report.findings);
+    }
+}
+
+#[test]
+fn what_is_not_known_to_be_the_probes_own_is_not_deleted() {
+    // The PUT ends at a portal; what COS has under the key since is somebody else's and may not be read.
+    let (store, _) = store_of_one(|asked| match asked.method.as_str() {
+        "PUT" => Some(Some(answer(200, OF_OTHERS, ""))),
+        "GET" => Some(Some(answer(403, OF_COS, ""))),
+        _ => None,
+    });
+    let report = store.head(&["--put-canary=canary", "--format=json"]).report();
+    assert!(!store.asked().iter().any(|asked| asked.starts_with("DELETE")), "{:?}", store.asked());
+    assert!(codes(&report).contains(&"BKT008"), "{:?}", report.findings);
+    assert!(report.evidence.iter().filter_map(|o| o.detail.http()).all(|http| http.purpose != Purpose::CanaryDelete));
+}
