@@ -12,6 +12,9 @@ use crate::target::{Service, Target};
 /// What the write probe writes.
 pub const CANARY_CONTENT: &str = "written by cosprobe to see that writing works; it can be deleted\n";
 
+/// What COS answers with, of a bucket with versions (COS documentation, "PUT Object" and "DELETE Object").
+const VERSION: &str = "x-cos-version-id";
+
 /// The next step of the write probe of each endpoint.
 pub(super) fn steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     let Some(canary) = &config.canary else { return Vec::new() };
@@ -45,7 +48,7 @@ fn next_step(config: &Config, canary: &Canary, evidence: &Evidence, target: &Tar
     let deleted = of(Purpose::CanaryDelete).is_some();
     let is_ours = write_http.is_done() || read_http.body_matches == Some(true);
     (!deleted && is_ours && !is_anothers(write_http, read_http))
-        .then(|| step(target, read, Action::Request(plans.delete())))
+        .then(|| step(target, read, Action::Request(plans.delete(write_http, read_http))))
 }
 
 /// The first signed request of an endpoint that was answered: what the write probe builds on.
@@ -115,7 +118,12 @@ impl Plans<'_> {
         RequestPlan { expected_body: Some(CANARY_CONTENT), ..self.request("GET", Purpose::CanaryRead) }
     }
 
-    fn delete(&self) -> RequestPlan {
-        self.request("DELETE", Purpose::CanaryDelete)
+    /// Of a bucket with versions, the very version that was written: without its id, DELETE would only hide it.
+    fn delete(&self, written: &Http, read: &Http) -> RequestPlan {
+        let version = written.header(VERSION).or_else(|| read.header(VERSION));
+        RequestPlan {
+            params: version.map(|version| ("versionId".to_owned(), version.to_owned())).into_iter().collect(),
+            ..self.request("DELETE", Purpose::CanaryDelete)
+        }
     }
 }

@@ -177,3 +177,15 @@ fn what_is_not_known_to_be_the_probes_own_is_not_deleted() {
     assert!(codes(&report).contains(&"BKT008"), "{:?}", report.findings);
     assert!(report.evidence.iter().filter_map(|o| o.detail.http()).all(|http| http.purpose != Purpose::CanaryDelete));
 }
+
+#[test]
+fn of_a_bucket_with_versions_the_version_that_was_written_is_deleted() {
+    let (store, _) = store_of_one(|asked| {
+        let headers = format!("{OF_COS}x-cos-version-id: MTg0/fake+Version\r\n");
+        asked.is("PUT").then(|| Some(answer(200, &headers, "")))
+    });
+    let ran = store.head(&["--put-canary=canary"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let last = store.asked().last().cloned();
+    assert_eq!(last.as_deref(), Some("DELETE /canary?versionId=MTg0%2Ffake%2BVersion"));
+}
