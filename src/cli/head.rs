@@ -68,6 +68,13 @@ impl CanaryArgs {
                 crate::evidence::clean(key, 60)
             ));
         }
+        // COS documentation, "POST Object": it puts the name of the file there, so the object would get another key than the one
+        // that was looked at and will be deleted.
+        if by == CanaryMethod::Post && key.contains("${filename}") {
+            return usage(
+                "--post-canary takes no ${filename} in the key, for COS would write under another key: write the key out",
+            );
+        }
         Ok(Some(Canary { key: key.to_owned(), by }))
     }
 }
