@@ -176,9 +176,9 @@ impl Http {
         matches!(self.purpose, Purpose::Probe | Purpose::Reason)
     }
 
-    /// Whether COS let the request pass: what was asked for is there, is unchanged, or does not exist.
-    pub const fn is_accepted(&self) -> bool {
-        matches!(self.status, Some(200..=299 | 304 | 404))
+    /// Whether COS itself let the request pass: what was asked for is there, is unchanged, or does not exist.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.status, Some(200..=299 | 304 | 404)) && self.is_from_cos()
     }
 
     /// Whether COS itself says that it did what was asked for.

@@ -189,3 +189,20 @@ fn of_a_bucket_with_versions_the_version_that_was_written_is_deleted() {
     let last = store.asked().last().cloned();
     assert_eq!(last.as_deref(), Some("DELETE /canary?versionId=MTg0%2Ffake%2BVersion"));
 }
+
+#[test]
+fn what_others_than_cos_answer_proves_no_cause() {
+    for status in [200, 404] {
+        let store = Store::start(move |asked| {
+            let is_plain = asked.header("authorization").is_none_or(|text| text.contains("q-header-list=host&"));
+            Some(match asked.method.as_str() {
+                "GET" => answer(403, OF_COS, "<Error><Code>SignatureDoesNotMatch</Code></Error>"),
+                _ if is_plain => answer(403, OF_COS, ""),
+                _ => answer(status, OF_OTHERS, ""),
+            })
+        });
+        let ran = store.head(&[]);
+        assert!(ran.stdout.contains("signed otherwise"), "{ran:?}");
+        assert!(ran.last_line().contains("AUT001") && !ran.stdout.contains("it passes"), "{ran:?}");
+    }
+}

@@ -41,7 +41,7 @@ impl Tried {
     fn read(evidence: &Evidence, host: &str) -> Self {
         let mut tried = Self { ids: Vec::new(), passed: None };
         for (observation, http) in exchanges(evidence, host) {
-            if http.purpose == Purpose::Hypothesis && http.status.is_some() {
+            if http.purpose == Purpose::Hypothesis && http.is_from_cos() {
                 tried.ids.push(observation.id);
                 tried.passed = tried.passed.or(http.hypothesis.filter(|_| http.is_accepted()));
             }
