@@ -31,6 +31,7 @@ pub(crate) use tls::read_ca_file;
 pub struct Context {
     config: Config,
     credential: Option<Credential>,
+    secrets: http::Secrets,
     connections: Connections,
     roots: tls::Roots,
     cancelled: watch::Receiver<Option<NotRunReason>>,
@@ -47,7 +48,8 @@ impl Context {
         cancelled: watch::Receiver<Option<NotRunReason>>,
     ) -> Result<Arc<Self>, Error> {
         let roots = tls::Roots::new(config.trust.ca_file.as_deref())?;
-        Ok(Arc::new(Self { config, credential, connections: Connections::default(), roots, cancelled }))
+        let secrets = http::Secrets::of(credential.as_ref());
+        Ok(Arc::new(Self { config, credential, secrets, connections: Connections::default(), roots, cancelled }))
     }
 
     /// The configuration of the run.

@@ -2,7 +2,8 @@
 //!
 //! [`sign`] makes the signature of a request to COS (XML API, HMAC-SHA1), [`presign`] puts it into a URL, [`policy`] signs
 //! a form for an upload, [`tc3`] signs requests to STS. The other way round, [`parse`] reads a signature, [`verify`]
-//! recomputes it and looks for the mistake, [`difference`] compares what two sides signed.
+//! recomputes it and looks for the mistake, [`difference`] compares what two sides signed. [`mask`] hides
+//! secrets in what comes back.
 //!
 //! Source: COS documentation, "Request Signature"; checked against vectors made by Tencent's own SDKs
 //! (`tests/vectors/cos-signature.json`). This room knows nothing of the others.
@@ -10,6 +11,7 @@
 mod canonical;
 pub mod difference;
 mod key;
+pub mod mask;
 mod mistakes;
 pub mod parse;
 pub mod policy;

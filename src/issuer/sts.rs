@@ -13,6 +13,7 @@ use super::http::{Client, Question, Url};
 use crate::credential::{Credential, WebIdentity, temporary_key};
 use crate::error::{Error, usage};
 use crate::evidence::clean;
+use crate::sign::mask::Mask;
 use crate::sign::{self, tc3};
 
 const VERSION: &str = "2018-08-13";
@@ -133,15 +134,17 @@ pub(super) async fn ask(
 type Headers = Vec<(&'static str, String)>;
 
 /// The headers that prove who asks, and the secrets that an answer must not give back to be shown.
-fn proof<'a>(
-    request: &'a Request,
+fn proof(
+    request: &Request,
     host: &str,
     body: &str,
     now: Timestamp,
-    with: Option<&'a Credential>,
-) -> Result<(Headers, Vec<&'a str>), Error> {
+    with: Option<&Credential>,
+) -> Result<(Headers, Mask), Error> {
+    let mut secrets = Mask::default();
     if let RequestKind::WebIdentity(identity) = &request.kind {
-        return Ok((vec![("authorization", "SKIP".to_owned())], vec![identity.token.expose_secret()]));
+        secrets.add(identity.token.expose_secret());
+        return Ok((vec![("authorization", "SKIP".to_owned())], secrets));
     }
     let Some(key) = with else {
         let action = request.action();
@@ -157,10 +160,12 @@ fn proof<'a>(
         timestamp: now,
     };
     let secret_key = key.secret_key.expose_secret();
-    let mut headers = vec![("authorization", tc3::sign(&to_sign, &key.secret_id, secret_key).authorization)];
+    let signed = tc3::sign(&to_sign, &key.secret_id, secret_key);
+    let sent = [Some(secret_key), key.token_text(), Some(&signed.signature)];
+    sent.into_iter().flatten().for_each(|secret| secrets.add(secret));
+    let mut headers = vec![("authorization", signed.authorization)];
     headers.extend(key.token_text().map(|token| ("x-tc-token", token.to_owned())));
-    let secrets = std::iter::once(secret_key).chain(key.token_text());
-    Ok((headers, secrets.collect()))
+    Ok((headers, secrets))
 }
 
 /// Codes of STS and of the gateway before it, and who can do what. The first that the code begins with counts.
@@ -190,12 +195,10 @@ const ADVICE: &[(&str, &str)] = &[
     ("InternalError", "STS has a problem of its own: try again, then give the request id to Tencent support"),
 ];
 
-fn refusal(action: &str, url: &Url, response: &Value, secrets: &[&str]) -> String {
+fn refusal(action: &str, url: &Url, response: &Value, secrets: &Mask) -> String {
     let word = |pointer: &str| {
         let mut text = response.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            text = text.replace(secret, "****");
-        }
+        secrets.hide(&mut text);
         clean(&text, 300)
     };
     let code = word("/Error/Code");

@@ -28,7 +28,10 @@ use crate::evidence::{
 use crate::plan::{RequestPlan, Step};
 use crate::target::Protocol;
 
+use request::Built;
 use timed::{Marks, Timed};
+
+pub(super) use secrets::Secrets;
 
 /// Largest head of an answer that is read. COS's own is under 2 KiB.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -80,7 +83,7 @@ pub(super) async fn round_trip(
     let end = Instant::now() + context.config.limits.attempt_timeout;
     let mut outcome = match open(context, step, plan, end).await {
         Ok(mut exchange) => {
-            let outcome = send(context, plan, &mut exchange, end, &mut http).await;
+            let outcome = send(context, step, plan, &mut exchange, end, &mut http).await;
             if outcome.is_success() && exchange.sender.is_ready() {
                 context.connections.put(id, Connection::Http(exchange));
             }
@@ -89,9 +92,7 @@ pub(super) async fn round_trip(
         Err(outcome) => outcome,
     };
     // A server may keep what it was sent and send it back with another answer.
-    if let Some(credential) = &context.credential {
-        secrets::scrub(credential, &mut http, &mut outcome);
-    }
+    context.secrets.scrub(step.endpoint.as_deref().unwrap_or_default(), &mut http, &mut outcome);
     (outcome, Detail::Http(http))
 }
 
@@ -119,16 +120,20 @@ async fn open(context: &Context, step: &Step, plan: &RequestPlan, end: Instant) 
 
 async fn send(
     context: &Context,
+    step: &Step,
     plan: &RequestPlan,
     exchange: &mut Exchange,
     end: Instant,
     http: &mut Http,
 ) -> Outcome {
     let began_at = Timestamp::now();
-    let Some((request, signed)) = request::build(context.credential.as_ref(), plan, began_at) else {
+    let Some(Built { request, signed, signature }) = request::build(context.credential.as_ref(), plan, began_at) else {
         return Outcome::failed_with(FailureKind::Internal, "the request cannot be put into words");
     };
     http.signed = signed;
+    if let Some(signature) = signature {
+        context.secrets.note(step.endpoint.as_deref().unwrap_or_default(), &signature);
+    }
     exchange.marks.reset();
     let began = Instant::now();
     let answered = timeout_at(end, exchange.sender.send_request(request)).await;

@@ -21,10 +21,16 @@ pub(super) async fn search(context: &Context, step: &Step) -> (Outcome, Detail) 
     };
     let mut found = BucketSearch { region: (*region).to_owned(), host: host.clone(), ..BucketSearch::default() };
     let end = Instant::now() + context.config.limits.attempt_timeout;
-    let outcome = match look(context, step, *transport, *service, end, &mut found).await {
+    let mut outcome = match look(context, step, *transport, *service, end, &mut found).await {
         Ok(()) => Outcome::Succeeded,
         Err(outcome) => outcome,
     };
+    // Whoever answers here may have got the signed requests as well.
+    let endpoint = step.endpoint.as_deref().unwrap_or_default();
+    if let Some(id) = &mut found.request_id {
+        context.secrets.hide(endpoint, id);
+    }
+    context.secrets.scrub_outcome(endpoint, &mut outcome);
     (outcome, Detail::BucketSearch(found))
 }
 

@@ -5,12 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cosprobe::evidence::Purpose;
 use cosprobe::report::Report;
 
 use crate::support::{Cosprobe, Ran, RunningLab};
 
 const KEY: &str = "fakeSecretKeyfakeSecretKey";
+const TOKEN: &str = "fake+Token/of==a&temporary=key";
 const OF_COS: &str = "server: tencent-cos\r\nx-cos-request-id: NmIwNDBlYTBfMTAwMTU4NjRfMWEyYl8z\r\n";
 const OF_OTHERS: &str = "server: portal\r\n";
 
@@ -118,7 +121,7 @@ fn store_of_one(
         let odd = otherwise(asked);
         match asked.method.as_str() {
             "PUT" => {
-                *there = odd.as_ref().is_none_or(|odd| odd.as_ref().is_none_or(|text| !text.contains("not stored")))
+                *there = odd.as_ref().is_none_or(|odd| odd.as_ref().is_none_or(|text| !text.contains("not stored")));
             }
             "DELETE" if odd.is_none() => *there = false,
             _ => {}
@@ -204,5 +207,44 @@ fn what_others_than_cos_answer_proves_no_cause() {
         let ran = store.head(&[]);
         assert!(ran.stdout.contains("signed otherwise"), "{ran:?}");
         assert!(ran.last_line().contains("AUT001") && !ran.stdout.contains("it passes"), "{ran:?}");
+    }
+}
+
+/// A server that takes the requests for every region, and sends back what it learned from earlier ones.
+fn parrot() -> (Store, Arc<Mutex<Vec<String>>>) {
+    let signatures = Arc::new(Mutex::new(Vec::new()));
+    let learned: Arc<Mutex<Vec<String>>> = Arc::clone(&signatures);
+    let store = Store::start(move |asked| {
+        let mut learned = learned.lock().unwrap();
+        let authorization = asked.header("authorization").unwrap_or("none");
+        learned.extend(authorization.split_once("q-signature=").map(|(_, signature)| signature.to_owned()));
+        let signature = learned.last().map_or("none", String::as_str);
+        if !asked.header("host").unwrap().contains("guangzhou") {
+            return Some(answer(403, &format!("x-cos-request-id: {TOKEN} {signature}\r\n"), ""));
+        }
+        let (token, whole) = (STANDARD.encode(format!("token {TOKEN}")), STANDARD.encode(authorization));
+        let headers = format!("{OF_COS}x-cos-a: {signature}\r\nx-cos-b: {token}\r\n");
+        let body = format!(
+            "<Error><Code>NoSuchBucket</Code><Message>{signature} {token}</Message><Resource>{whole}</Resource></Error>"
+        );
+        Some(answer(404, &headers, if asked.is("GET") { &body } else { "" }))
+    });
+    (store, signatures)
+}
+
+#[test]
+fn what_a_server_learned_is_not_told_however_it_sends_it_back() {
+    for format in ["table", "json"] {
+        let (store, signatures) = parrot();
+        let lab = RunningLab::start("healthy-private");
+        let command = store.command(&lab).variable("COS_SESSION_TOKEN", TOKEN);
+        let ran = command.arguments(["-v", "--search-regions", "--format", format]).run();
+        assert!(ran.stdout.contains("NoSuchBucket") && ran.stdout.contains("****"), "{ran:?}");
+        let mut secrets = vec![TOKEN.to_owned(), STANDARD.encode(format!("token {TOKEN}"))];
+        secrets.append(&mut signatures.lock().unwrap());
+        assert!(secrets.len() > 2);
+        for secret in secrets {
+            assert!(!ran.stdout.contains(&secret) && !ran.stderr.contains(&secret), "{format}: {secret} is told");
+        }
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Form {
     pub(super) content_type: String,
     /// The body.
     pub(super) body: Bytes,
+    /// The signature in it.
+    pub(super) signature: String,
 }
 
 /// The form that writes an object. COS is told not to overwrite one that exists.
@@ -28,10 +30,12 @@ pub(super) fn build(credential: &Credential, bucket: &str, key: &str, content: &
         token: credential.token_text(),
     };
     let signed = form(upload, &credential.secret_id, credential.secret_key.expose_secret(), key_time);
-    encoded(&signed.fields, content)
+    let (content_type, body) = encoded(&signed.fields, content);
+    Form { content_type, body, signature: signed.signature }
 }
 
-fn encoded(fields: &[(String, String)], content: &str) -> Form {
+/// The value of the Content-Type header, and the body.
+fn encoded(fields: &[(String, String)], content: &str) -> (String, Bytes) {
     let boundary = boundary(fields, content);
     let mut body = String::new();
     for (name, value) in fields {
@@ -45,7 +49,7 @@ fn encoded(fields: &[(String, String)], content: &str) -> Form {
         "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"canary\"\r\n\
          Content-Type: text/plain\r\n\r\n{content}\r\n--{boundary}--\r\n"
     );
-    Form { content_type: format!("multipart/form-data; boundary={boundary}"), body: Bytes::from(body) }
+    (format!("multipart/form-data; boundary={boundary}"), Bytes::from(body))
 }
 
 /// Names in a form are quoted (RFC 7578, section 4.2); a quotation mark or a line end in one would end it.
@@ -71,8 +75,8 @@ mod tests {
 
     fn text(fields: &[(&str, &str)], content: &str) -> (String, String) {
         let fields: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let form = encoded(&fields, content);
-        (form.content_type, String::from_utf8(form.body.to_vec()).unwrap())
+        let (content_type, body) = encoded(&fields, content);
+        (content_type, String::from_utf8(body.to_vec()).unwrap())
     }
 
     #[test]

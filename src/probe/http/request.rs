@@ -18,20 +18,26 @@ use crate::target::Protocol;
 const SIGNATURE_SECONDS: i64 = 840;
 const AGENT: &str = concat!("cosprobe/", env!("CARGO_PKG_VERSION"));
 
-/// The request, and what was signed of it. `None` when it cannot be put into words.
-pub(super) fn build(
-    credential: Option<&Credential>,
-    plan: &RequestPlan,
-    now: Timestamp,
-) -> Option<(Request<Full<Bytes>>, Option<Signed>)> {
+/// A request in hyper's words.
+pub(super) struct Built {
+    pub(super) request: Request<Full<Bytes>>,
+    /// What was signed of it, where the signature is in a header.
+    pub(super) signed: Option<Signed>,
+    /// The signature that it carries.
+    pub(super) signature: Option<String>,
+}
+
+/// The request of a plan. `None` when it cannot be put into words.
+pub(super) fn build(credential: Option<&Credential>, plan: &RequestPlan, now: Timestamp) -> Option<Built> {
     let mut headers = vec![("host".to_owned(), plan.host_header.clone())];
     headers.extend(plan.headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-    let (mut authorization, mut signed) = (None, None);
+    let (mut authorization, mut signed, mut sent_signature) = (None, None, None);
     let key_time = KeyTime::around(now.as_second() + plan.time_shift_seconds, SIGNATURE_SECONDS);
     let body = match (&plan.payload, plan.authentication) {
         (Payload::Form { bucket, key, content }, _) => {
             let form = form::build(credential?, bucket, key, content, key_time);
             headers.push((CONTENT_TYPE.as_str().to_owned(), form.content_type));
+            sent_signature = Some(form.signature);
             form.body
         }
         (payload, Authentication::Signed) => {
@@ -45,6 +51,7 @@ pub(super) fn build(
                 format_string: signature.format_string,
                 string_to_sign: signature.string_to_sign,
             });
+            sent_signature = Some(signature.signature);
             authorization = Some(signature.authorization);
             content(payload)
         }
@@ -62,7 +69,7 @@ pub(super) fn build(
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }
-    Some((request.body(Full::new(body)).ok()?, signed))
+    Some(Built { request: request.body(Full::new(body)).ok()?, signed, signature: sent_signature })
 }
 
 /// An anonymous HEAD for the root of a host.

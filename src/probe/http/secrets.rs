@@ -2,70 +2,94 @@
 //!
 //! COS's `FormatString` holds the token of a temporary key when that was signed; a hostile server can send back anything.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use secrecy::ExposeSecret;
 
 use crate::credential::Credential;
 use crate::evidence::{Http, Outcome};
-use crate::sign::{self, lower_hex};
+use crate::sign::mask::{MASK, Mask};
 
-const MASK: &str = "****";
-/// Fewer characters of a secret than these give nothing away.
-const SHORTEST_PART: usize = 4;
 /// What stands before the signature in an Authorization header.
 const SIGNATURE: &str = "q-signature";
 
-/// Replaces secrets in everything that came from the server.
-pub(super) fn scrub(credential: &Credential, http: &mut Http, outcome: &mut Outcome) {
-    let secrets = spellings(credential);
-    let mask = |text: &mut String| {
-        for secret in &secrets {
-            if text.contains(secret.as_str()) {
-                *text = text.replace(secret.as_str(), MASK);
-            }
-            if text.contains('…') {
-                *text = text.split('\n').map(|line| without_cut_secret(line, secret)).collect::<Vec<_>>().join("\n");
-            }
+/// What has to be hidden in answers: the key, and the signatures that went to an endpoint, which may keep what it was sent and send
+/// it back with a later answer.
+#[derive(Default)]
+pub(in crate::probe) struct Secrets {
+    key: Mask,
+    signatures: Mutex<BTreeMap<String, Mask>>,
+}
+
+impl Secrets {
+    pub(in crate::probe) fn of(credential: Option<&Credential>) -> Self {
+        let mut key = Mask::default();
+        if let Some(credential) = credential {
+            key.add(credential.secret_key.expose_secret());
+            credential.token_text().into_iter().for_each(|token| key.add(token));
+        }
+        Self { key, ..Self::default() }
+    }
+
+    /// Notes a signature that goes to an endpoint.
+    pub(super) fn note(&self, endpoint: &str, signature: &str) {
+        self.lock().entry(endpoint.to_owned()).or_default().add(signature);
+    }
+
+    /// Replaces secrets in a text that an endpoint sent.
+    pub(in crate::probe) fn hide(&self, endpoint: &str, text: &mut String) {
+        self.key.hide(text);
+        if let Some(signatures) = self.lock().get(endpoint) {
+            signatures.hide(text);
         }
         if let Some(at) = text.find(SIGNATURE) {
             text.truncate(at + SIGNATURE.len());
             text.push_str(MASK);
         }
-    };
-    for header in &mut http.headers {
-        mask(&mut header.value);
-        // Names arrive in lower case, whatever they were.
-        if secrets.iter().any(|secret| header.name.contains(&secret.to_ascii_lowercase())) {
-            MASK.clone_into(&mut header.name);
+    }
+
+    /// Replaces secrets in everything that came from an endpoint.
+    pub(super) fn scrub(&self, endpoint: &str, http: &mut Http, outcome: &mut Outcome) {
+        let mask = |text: &mut String| self.hide(endpoint, text);
+        for header in &mut http.headers {
+            mask(&mut header.value);
+            // Names arrive in lower case, whatever they were.
+            if self.key.is_in_lower_case(&header.name) {
+                MASK.clone_into(&mut header.name);
+            }
+            mask(&mut header.name);
+        }
+        if let Some(error) = &mut http.error {
+            mask(&mut error.code);
+            mask(&mut error.message);
+            let others = [
+                &mut error.resource,
+                &mut error.request_id,
+                &mut error.trace_id,
+                &mut error.server_time,
+                &mut error.string_to_sign,
+                &mut error.format_string,
+            ];
+            others.into_iter().flatten().for_each(mask);
+        }
+        if let Some(signed) = &mut http.signed {
+            mask(&mut signed.format_string);
+        }
+        self.scrub_outcome(endpoint, outcome);
+    }
+
+    /// Replaces secrets in the words of a failure.
+    pub(in crate::probe) fn scrub_outcome(&self, endpoint: &str, outcome: &mut Outcome) {
+        if let Outcome::Failed { message: Some(message), .. } = outcome {
+            self.hide(endpoint, message);
         }
     }
-    if let Some(error) = &mut http.error {
-        mask(&mut error.code);
-        mask(&mut error.message);
-        let others = [
-            &mut error.resource,
-            &mut error.request_id,
-            &mut error.trace_id,
-            &mut error.server_time,
-            &mut error.string_to_sign,
-            &mut error.format_string,
-        ];
-        others.into_iter().flatten().for_each(mask);
-    }
-    if let Some(signed) = &mut http.signed {
-        mask(&mut signed.format_string);
-    }
-    if let Outcome::Failed { message: Some(message), .. } = outcome {
-        mask(message);
-    }
-}
 
-/// A line that was cut short may end within a secret.
-fn without_cut_secret(line: &str, secret: &str) -> String {
-    let Some(kept) = line.strip_suffix('…') else { return line.to_owned() };
-    let cuts = (SHORTEST_PART..secret.len()).rev().filter_map(|length| secret.get(..length));
-    let cut = cuts.into_iter().find(|part| kept.ends_with(part));
-    cut.map_or_else(|| line.to_owned(), |part| format!("{}{MASK}…", &kept[..kept.len() - part.len()]))
+    // A panic elsewhere cannot leave a map half changed.
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Mask>> {
+        self.signatures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A URL without user name, password, query and fragment, which may hold secrets of others.
@@ -79,20 +103,6 @@ pub(super) fn bare_url(url: &str) -> std::borrow::Cow<'_, str> {
         }
         None => bare.into(),
     }
-}
-
-/// The secrets as they are, and as the ways of encoding spell them.
-fn spellings(credential: &Credential) -> Vec<String> {
-    let secrets = [Some(credential.secret_key.expose_secret()), credential.token_text()];
-    secrets
-        .into_iter()
-        .flatten()
-        .flat_map(|secret| {
-            let strict = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-            let encoded = sign::encode(secret);
-            [secret.to_owned(), lower_hex(&encoded), lower_hex(&strict), encoded, strict]
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -112,7 +122,10 @@ mod tests {
             source: String::new(),
         };
         let mut http = Http {
-            headers: vec![Header { name: "x-cos-echo".into(), value: "a t0k+en== q-signature=abc&x".into() }],
+            headers: vec![Header {
+                name: "x-cos-echo".into(),
+                value: "a t0k+en== dDBrK2VuPT0= abcdef0123456789 q-signature=abc&x".into(),
+            }],
             error: Some(CosError {
                 message: "key fake/Key".into(),
                 format_string: Some("get\n/\n\nhost=x&x-cos-security-token=t0k%2Ben%3D%3D\n".into()),
@@ -121,8 +134,10 @@ mod tests {
             ..Http::default()
         };
         let mut outcome = Outcome::failed_with(FailureKind::Other, "saw t0k+en==");
-        scrub(&credential, &mut http, &mut outcome);
-        assert_eq!(http.headers[0].value, "a **** q-signature****");
+        let secrets = Secrets::of(Some(&credential));
+        secrets.note("cos.example", "abcdef0123456789");
+        secrets.scrub("cos.example", &mut http, &mut outcome);
+        assert_eq!(http.headers[0].value, "a **** ****0= **** q-signature****");
         let error = http.error.unwrap();
         assert_eq!(error.message, "key ****");
         assert_eq!(error.format_string.as_deref(), Some("get\n/\n\nhost=x&x-cos-security-token=****\n"));
@@ -133,12 +148,5 @@ mod tests {
     fn a_location_keeps_scheme_host_and_path() {
         assert_eq!(bare_url("https://u:p@h.example:8/a@b/c?q-signature=x#y"), "https://h.example:8/a@b/c");
         assert_eq!(bare_url("/login?token=x"), "/login");
-    }
-
-    #[test]
-    fn a_secret_that_was_cut_short_is_masked_too() {
-        assert_eq!(without_cut_secret("token=t0k+e…", "t0k+en=="), "token=****…");
-        assert_eq!(without_cut_secret("token=t0k…", "t0k+en=="), "token=t0k…");
-        assert_eq!(without_cut_secret("token=t0k+e", "t0k+en=="), "token=t0k+e");
     }
 }

@@ -154,6 +154,23 @@ fn a_refusal_is_told_with_what_to_do() {
 }
 
 #[test]
+fn what_sts_sends_back_of_the_question_is_not_told() {
+    let double = Double::start(|asked| {
+        let (token, authorization) = (asked.header("x-tc-token"), asked.header("authorization"));
+        let signature = authorization.rsplit('=').next().unwrap();
+        let token = token.replace('+', "%2B").replace('=', "%3D");
+        answer(&sts_refusal("AuthFailure", &format!("{token} {signature} {authorization}")))
+    });
+    let command =
+        Cosprobe::new(["credentials", "sts", "federation-token", "--bucket", BUCKET, "--sts-url", &double.url]);
+    let command = command.variable("COS_SECRET_ID", ID).variable("COS_SECRET_KEY", KEY);
+    let ran = command.variable("COS_SESSION_TOKEN", "fake+Token=").run();
+    let asked = only_question(&double);
+    let signature = asked.header("authorization").rsplit('=').next().unwrap();
+    assert!(ran.stderr.contains("**** **** TC3-HMAC-SHA256") && !ran.stderr.contains(signature), "{ran:?}");
+}
+
+#[test]
 fn an_answer_that_cannot_be_used_is_told() {
     let doubles: Vec<(Double, &str)> = vec![
         (Double::start(|_| Reply::Answer(502, "text/html", "<html>bad gateway</html>".to_owned())), "status 502"),
