@@ -30,7 +30,7 @@ impl Credential {
         Doubts {
             is_wrapped: differs(&self.trimmed()),
             is_encoded: differs(&self.decoded()),
-            is_swapped: key.starts_with(ID_PREFIX) && !self.secret_id.starts_with(ID_PREFIX),
+            is_swapped: looks_like_id(key) && !looks_like_id(&self.secret_id),
         }
     }
 
@@ -56,6 +56,12 @@ impl Credential {
     fn with(&self, secret_id: &str, secret_key: &str) -> Self {
         Self { secret_id: secret_id.to_owned(), secret_key: SecretString::from(secret_key.to_owned()), ..self.clone() }
     }
+}
+
+/// Whether a half of a key begins as ids do, whatever stands around it and however it is encoded.
+pub(super) fn looks_like_id(text: &str) -> bool {
+    let decoded = percent_decode_str(unwrapped(text)).decode_utf8_lossy();
+    unwrapped(&decoded).starts_with(ID_PREFIX)
 }
 
 fn unwrapped(text: &str) -> &str {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::Credential;
+use super::doubts::looks_like_id;
 use crate::error::{Error, usage};
 
 /// One value and where it stands, in words: a variable, or a key of a file with its line.
@@ -50,10 +51,17 @@ impl Parts {
             }
         };
         let (secret_id, secret_key) = secrets;
-        if secret_key.starts_with("AKID") && !secret_id.starts_with("AKID") {
+        // An id travels readably: what looks like a key in its place must not be sent, whatever stands around it.
+        if looks_like_id(&secret_key) && !looks_like_id(&secret_id) {
             return usage(format!(
                 "{} begins with AKID, as only ids do, and {} does not: they look swapped, exchange the two",
                 self.key.name, self.id.name
+            ));
+        }
+        if secret_key == secret_id && !looks_like_id(&secret_id) {
+            return usage(format!(
+                "{} and {} have the same value, which does not begin with AKID: it looks like the secret key, copy the id again",
+                self.id.name, self.key.name
             ));
         }
         let token = match self.token.value {

@@ -87,8 +87,12 @@ fn what_comes_along_when_keys_are_copied_is_told() {
             let fault = Around::default().write(path, &write(ID, &value, "")).fault();
             assert!(fault.contains(named) && fault.contains(path), "{source} {value}: {fault}");
         }
-        let swapped = Around::default().write(path, &write("fakeSecretKeyFor", ID, "")).fault();
-        assert!(swapped.contains("swapped"), "{source}: {swapped}");
+        for id in [ID.to_owned(), format!(",{ID},"), ID.replace('A', "%41")] {
+            let swapped = Around::default().write(path, &write("fakeSecretKeyFor", &id, "")).fault();
+            assert!(swapped.contains("swapped"), "{source} {id}: {swapped}");
+        }
+        let twice = Around::default().write(path, &write(KEY, KEY, "")).fault();
+        assert!(twice.contains("the same value"), "{source}: {twice}");
     }
     // INI values have no blanks around them; in YAML, JSON and variables they count.
     for (source, path, write) in [FILES[0], FILES[2]] {
