@@ -23,7 +23,11 @@ impl Surroundings for ThisMachine {
 
     fn file(&self, path: &Path) -> io::Result<FileText> {
         let other = |problem: &str| io::Error::other(problem.to_owned());
-        let metadata = fs::metadata(path)?;
+        let metadata = match fs::metadata(path) {
+            // Users of services live in /dev/null, where there is no file.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(io::ErrorKind::NotFound.into()),
+            metadata => metadata?,
+        };
         // Opening a pipe without a writer would hold the run up.
         if !metadata.is_file() {
             return Err(other("it is not a regular file"));

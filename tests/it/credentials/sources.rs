@@ -125,6 +125,16 @@ fn a_faulty_source_stops_a_check_before_anything_is_sent() {
 }
 
 #[test]
+fn a_user_without_a_home_is_checked_without_a_key() {
+    for home in ["/dev/null", "/nonexistent", ""] {
+        let lab = RunningLab::start("healthy-private");
+        let check = lab.check().variable("COS_SECRET_ID", "").variable("COS_SECRET_KEY", "");
+        let ran = check.variable("HOME", home).arguments([lab.host()]).run();
+        assert!(ran.code == Some(0) && ran.stderr.is_empty(), "{home}: {ran:?}");
+    }
+}
+
+#[test]
 fn what_is_no_text_file_holds_nothing_up() {
     let home = Home::new();
     std::fs::create_dir(home.path().join(".cos.yaml")).unwrap();
