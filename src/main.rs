@@ -105,14 +105,23 @@ async fn observe(job: Job, mut shown: Shown) -> Result<Report, Error> {
     cosprobe::check(job.config, job.credential, job.labels, interrupted(), progress).await
 }
 
-/// Resolves at the first SIGINT or SIGTERM. Where a handler cannot be set, the signal ends the process as usual.
+/// Resolves at the first SIGINT or SIGTERM, or SIGHUP of a terminal that is closed. Where a handler cannot be set, the signal ends
+/// the process as usual.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
+    let hangup = (!cosprobe::sys::ignores_hangup()).then(|| signal(SignalKind::hangup()));
+    let hung_up = async {
+        match hangup {
+            Some(Ok(mut hangup)) => hangup.recv().await,
+            _ => std::future::pending().await,
+        }
+    };
     match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hung_up => {}
             }
         }
         _ => std::future::pending().await,

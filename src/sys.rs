@@ -136,10 +136,22 @@ pub fn raise_file_limit() {
     }
 }
 
-/// Lets SIGINT and SIGTERM end the process again, after handlers for them were installed.
+/// Whether SIGHUP is ignored, as `nohup` has it.
+pub fn ignores_hangup() -> bool {
+    let mut current = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action nothing changes, and the kernel fills in the struct, which zeros are valid for.
+    let current = unsafe {
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), current.as_mut_ptr());
+        current.assume_init()
+    };
+    current.sa_sigaction == libc::SIG_IGN
+}
+
+/// Lets SIGINT, SIGTERM and SIGHUP end the process again, after handlers for them were installed.
 pub fn restore_default_signals() {
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: the default action is a valid disposition for both signals, and no handler of ours is needed any more.
+    let hangup = (!ignores_hangup()).then_some(libc::SIGHUP);
+    for signal in [libc::SIGINT, libc::SIGTERM].into_iter().chain(hangup) {
+        // SAFETY: the default action is a valid disposition for these signals, and no handler of ours is needed any more.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }

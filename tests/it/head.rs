@@ -10,7 +10,7 @@ use cosprobe::diagnose::Severity;
 use cosprobe::evidence::{BucketSearch, Http, Purpose};
 use cosprobe::report::Report;
 
-use crate::support::{Cosprobe, Ran, RunningLab, interrupt, run};
+use crate::support::{Cosprobe, Ran, RunningLab, run, signal};
 
 /// Codes of the root findings of severity warning or error.
 fn roots(report: &Report) -> Vec<&str> {
@@ -309,6 +309,12 @@ fn slow_store() -> (SocketAddr, mpsc::Receiver<String>, mpsc::Sender<()>) {
 
 #[test]
 fn what_was_begun_to_be_written_is_deleted_also_after_an_interrupt() {
+    for name in ["INT", "TERM", "HUP"] {
+        is_deleted_after(name);
+    }
+}
+
+fn is_deleted_after(name: &str) {
     let lab = RunningLab::start("healthy-private");
     let (store, requests, go_on) = slow_store();
     let command = Cosprobe::new(["head"]).variable("COS_SECRET_ID", "AKIDfakeFAKEfakeFAKE").arguments([
@@ -327,14 +333,14 @@ fn what_was_begun_to_be_written_is_deleted_also_after_an_interrupt() {
             let is_write = request.starts_with("PUT");
             seen.push(request);
             if is_write {
-                interrupt(process);
+                signal(name, process);
                 go_on.send(()).unwrap();
                 return;
             }
         }
     });
     seen.extend(requests.try_iter());
-    assert_eq!((ran.code, ran.stderr.as_str()), (Some(130), ""));
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(130), ""), "{name}");
     assert_eq!(seen.last().map(String::as_str), Some("DELETE /canary"), "{seen:?}");
     let report = ran.report();
     assert_eq!(exchanges(&report, Purpose::CanaryDelete)[0].status, Some(204));

@@ -164,8 +164,13 @@ pub(crate) fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Ran {
 
 /// Sends a process the signal that Ctrl-C sends.
 pub(crate) fn interrupt(process: u32) {
-    let sent = Command::new("sh").args(["-c", "kill -INT \"$0\"", &process.to_string()]).status().unwrap();
-    assert!(sent.success());
+    signal("INT", process);
+}
+
+/// Sends a process a signal.
+pub(crate) fn signal(name: &str, process: u32) {
+    let command = format!("kill -{name} \"$0\"");
+    assert!(Command::new("sh").args(["-c", &command, &process.to_string()]).status().unwrap().success());
 }
 
 /// A lab on a thread of its own, for runs of the binary. Dropping it stops it.
