@@ -5,6 +5,7 @@ use clap::Args;
 use super::check::{CheckArgs, Job};
 use crate::config::{Canary, CanaryMethod};
 use crate::error::{Error, usage};
+use crate::target::Target;
 
 /// Arguments of `head`.
 #[derive(Debug, Args)]
@@ -91,6 +92,16 @@ fn refuse_impossible(canary: &Canary, job: &Job) -> Result<(), Error> {
         return usage(format!(
             "a write probe cannot write to {target} and delete again, for it is a {}: give the bucket's default endpoint",
             target.role.describe()
+        ));
+    }
+    let of_same_bucket = |(number, target): &(usize, &Target)| {
+        let earlier = &job.config.targets[..*number];
+        earlier.iter().any(|earlier| (&earlier.bucket, &earlier.region) == (&target.bucket, &target.region))
+    };
+    if let Some((_, target)) = job.config.targets.iter().enumerate().find(of_same_bucket) {
+        return usage(format!(
+            "the write probes of two endpoints would write the same object of {}: give {target} in a run of its own",
+            target.bucket.as_deref().unwrap_or_default()
         ));
     }
     let taken =

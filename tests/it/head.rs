@@ -232,6 +232,7 @@ fn a_write_probe_that_cannot_be_is_refused_before_anything_is_sent() {
         (&["--put-canary=a/"], "cannot be the key"),
         (&["--post-canary=a\u{7}b"], "cannot be the key"),
         (&["--post-canary=a/${filename}"], "another key"),
+        (&["--put-canary=x", "examplebucket-1250000000.cos-dualstack.ap-guangzhou.myqcloud.com"], "the same object"),
         (&["--put-canary=x", "--endpoint=website"], "cannot write to"),
         (&["--put-canary=x", "--endpoint=accelerate"], "cannot write to"),
     ] {
