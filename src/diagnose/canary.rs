@@ -39,10 +39,9 @@ impl<'a> Probe<'a> {
     }
 
     fn findings(&self) -> Vec<Finding> {
-        [self.not_written(), self.refused(), self.intercepted(), self.altered(), self.left_behind()]
-            .into_iter()
-            .flatten()
-            .collect()
+        let found =
+            [self.not_written(), self.refused(), self.intercepted(), self.unread(), self.altered(), self.left_behind()];
+        found.into_iter().flatten().collect()
     }
 
     fn object(&self) -> String {
@@ -71,25 +70,45 @@ impl<'a> Probe<'a> {
 
     /// COS refuses the write.
     fn refused(&self) -> Option<Finding> {
-        let (observation, http) = self.write;
+        let (_, http) = self.write;
         let status = http.status.filter(|status| *status >= 300 && http.is_from_cos())?;
+        let right = if http.method == "POST" { "name/cos:PostObject" } else { "name/cos:PutObject" };
+        Some(self.refusal(self.write, status, &format!("writing {} by {}", self.object(), http.method), right))
+    }
+
+    /// What COS says that it wrote cannot be read back.
+    fn unread(&self) -> Option<Finding> {
+        let read = self.read.filter(|(_, read)| self.write.1.is_done() && read.is_from_cos())?;
+        let status = read.1.status.filter(|status| *status >= 400)?;
+        if status == 404 {
+            let summary =
+                format!("COS says that it wrote {}, and that nothing is there to be read back", self.object());
+            let finding = Finding::new(&BKT010, &self.target.host, read.0.id, summary).citing([self.write.0.id]);
+            return Some(finding.confidence(Confidence::Medium).help(
+                "bucket's owner: somebody else deleted the object at the same time, or a rule of the bucket moves it away",
+            ));
+        }
+        Some(self.refusal(read, status, &format!("reading {} back", self.object()), "name/cos:GetObject"))
+    }
+
+    /// A step that COS refuses.
+    fn refusal(&self, (observation, http): Exchange<'_>, status: u16, doing: &str, right: &str) -> Finding {
         let row = match (&http.error, status) {
             (_, 500..) => &HTP003,
             (Some(error), _) => reasons::row_of(error),
             (None, _) => reasons::row_of(&crate::evidence::CosError::default()),
         };
         let said = said(status, http.error.as_ref());
-        let summary = format!("writing {} by {} is refused: {said}{}", self.object(), http.method, with_id(http));
+        let summary = format!("{doing} is refused: {said}{}", with_id(http));
         let finding = Finding::new(row, &self.target.host, observation.id, summary).citing([self.look.0.id]);
-        let right = if http.method == "POST" { "name/cos:PostObject" } else { "name/cos:PutObject" };
-        Some(match row.code {
+        match row.code {
             "AUT003" => {
                 let grant = format!("bucket's owner: grant the key {right} on this key, in CAM or by bucket policy");
                 finding.help(grant).help(reasons::DIAGNOSE)
             }
             "AUT001" => finding.confidence(Confidence::Medium).help(reasons::DIAGNOSE),
             _ => reasons::help(row, finding, self.target),
-        })
+        }
     }
 
     /// What is read back is not what was written.

@@ -182,6 +182,17 @@ fn what_is_not_known_to_be_the_probes_own_is_not_deleted() {
 }
 
 #[test]
+fn what_cannot_be_read_back_is_said() {
+    for (status, code) in [(403, "AUT003"), (404, "BKT010"), (500, "HTP003")] {
+        let error = "<Error><Code>AccessDenied</Code></Error>";
+        let (store, is_there) = store_of_one(move |asked| asked.is("GET").then(|| Some(answer(status, OF_COS, error))));
+        let report = store.head(&["--put-canary=canary", "--format=json"]).report();
+        assert!(!*is_there.lock().unwrap(), "{status}");
+        assert!(codes(&report).contains(&code), "{status}: {:?}", report.findings);
+    }
+}
+
+#[test]
 fn of_a_bucket_with_versions_the_version_that_was_written_is_deleted() {
     let (store, _) = store_of_one(|asked| {
         let headers = format!("{OF_COS}x-cos-version-id: MTg0/fake+Version\r\n");
