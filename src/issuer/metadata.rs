@@ -56,7 +56,10 @@ pub(super) async fn role_key(client: &Client, base: &Url, name: Option<&str>) ->
 async fn get(client: &Client, url: &Url) -> Result<Option<String>, Error> {
     let question =
         Question { method: "GET", headers: Vec::new(), content_type: None, body: String::new(), within: WITHIN };
-    let unreachable = |problem: String| Error::Unreachable { what: format!("the metadata service at {url}"), problem };
+    let unreachable = |problem: String| Error::Unreachable {
+        what: format!("the metadata service at {url}"),
+        problem: format!("{problem}; --metadata never leaves it out"),
+    };
     let answer = client.ask(url, question).await.map_err(unreachable)?;
     match answer.status {
         200 => String::from_utf8(answer.body).map(Some).map_err(|_| unusable(url, "it is not text")),

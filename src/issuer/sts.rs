@@ -21,6 +21,9 @@ const CONTENT_TYPE: &str = "application/json";
 const WITHIN: Duration = Duration::from_secs(10);
 /// STS answers alike in every region; the header has to name one.
 const REGION: &str = "ap-guangzhou";
+/// What to do when there is no way to STS.
+const WAY: &str =
+    "open the way to it; inside Tencent Cloud, it is also at --sts-url https://sts.internal.tencentcloudapi.com/";
 const SESSION: &str = "cosprobe";
 
 /// What to ask STS for.
@@ -116,7 +119,7 @@ pub(super) async fn ask(
     headers.extend(proof);
     let question = Question { method: "POST", headers, content_type: Some(CONTENT_TYPE), body, within: WITHIN };
     let unreachable = |problem: String| Error::Unreachable { what: format!("STS at {url} for {action}"), problem };
-    let answer = client.ask(url, question).await.map_err(unreachable)?;
+    let answer = client.ask(url, question).await.map_err(|problem| unreachable(format!("{problem}; {WAY}")))?;
     let document: Value = serde_json::from_slice(&answer.body)
         .map_err(|_| unreachable(format!("status {} with a body that is no JSON, or is cut", answer.status)))?;
     let Some(response) = document.get("Response") else {

@@ -120,4 +120,5 @@ fn a_refusal_of_the_service_is_told() {
 fn nobody_there_is_told_with_the_address() {
     let ran = Cosprobe::new(["sign", "--metadata=always", "--metadata-url=http://127.0.0.1:1/"]).run();
     assert!(ran.code == Some(3) && ran.stderr.contains("refused") && ran.stderr.contains("127.0.0.1:1"), "{ran:?}");
+    assert!(ran.stderr.contains("--metadata never"), "{ran:?}");
 }

@@ -154,6 +154,13 @@ fn a_refusal_is_told_with_what_to_do() {
 }
 
 #[test]
+fn nobody_there_is_told_with_what_to_do() {
+    let ran = with_key(["credentials", "sts", "federation-token", "--bucket", BUCKET]).run();
+    assert!(ran.code == Some(3) && ran.stderr.contains("127.0.0.1:1"), "{ran:?}");
+    assert!(ran.stderr.contains("--sts-url https://sts.internal.tencentcloudapi.com/"), "{ran:?}");
+}
+
+#[test]
 fn what_sts_sends_back_of_the_question_is_not_told() {
     let double = Double::start(|asked| {
         let (token, authorization) = (asked.header("x-tc-token"), asked.header("authorization"));
