@@ -182,6 +182,14 @@ fn what_is_not_known_to_be_the_probes_own_is_not_deleted() {
 }
 
 #[test]
+fn the_command_that_deletes_can_be_pasted() {
+    let ran = crate::support::run(["demo", "canary-undeletable", "--put-canary", "it's", "--format=json"]);
+    let report = ran.report();
+    let command = "coscli rm 'cos://examplebucket-1250000000/it'\\''s'";
+    assert!(report.findings.iter().any(|f| f.help.iter().any(|line| line.contains(command))), "{:?}", report.findings);
+}
+
+#[test]
 fn what_cannot_be_read_back_is_said() {
     for (status, code) in [(403, "AUT003"), (404, "BKT010"), (500, "HTP003")] {
         let error = "<Error><Code>AccessDenied</Code></Error>";
