@@ -52,6 +52,10 @@ impl<'a> Probe<'a> {
     fn not_written(&self) -> Option<Finding> {
         let Outcome::NotRun { because } = self.write.0.outcome else { return None };
         let (why, advice) = match because {
+            NotRunReason::ObjectExists if self.look.1.is_absent() => (
+                "an object was deleted there, and versions of it may be kept, one of which a write may replace",
+                "you: give the write probe a key that no object has or had",
+            ),
             NotRunReason::ObjectExists => (
                 "an object is there already, and is not overwritten",
                 "you: give the write probe a key that no object has",

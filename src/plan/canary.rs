@@ -66,6 +66,8 @@ fn first_signed<'a>(config: &Config, evidence: &'a Evidence, target: &'a Target)
 fn unwritable(look: &Observation, http: &Http) -> Option<NotRunReason> {
     match (&look.outcome, http.status) {
         (Outcome::NotRun { because }, _) => Some(*because),
+        // A write may replace a version of what was deleted.
+        _ if http.is_absent() && http.header("x-cos-delete-marker").is_some() => Some(NotRunReason::ObjectExists),
         _ if http.is_absent() => None,
         (_, Some(200..=299)) => Some(NotRunReason::ObjectExists),
         _ => Some(NotRunReason::AbsenceUnknown),

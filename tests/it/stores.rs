@@ -190,6 +190,17 @@ fn the_command_that_deletes_can_be_pasted() {
 }
 
 #[test]
+fn where_versions_of_a_deleted_object_may_be_nothing_is_written() {
+    let (store, _) = store_of_one(|asked| {
+        let headers = format!("{OF_COS}x-cos-delete-marker: true\r\n");
+        (asked.is("HEAD") && asked.target == "/canary").then(|| Some(answer(404, &headers, "")))
+    });
+    let ran = store.head(&["--put-canary=canary"]);
+    assert!(ran.last_line().contains("BKT009") && ran.stdout.contains("was deleted"), "{ran:?}");
+    assert!(!store.asked().iter().any(|asked| asked.starts_with("PUT")), "{:?}", store.asked());
+}
+
+#[test]
 fn what_cannot_be_read_back_is_said() {
     for (status, code) in [(403, "AUT003"), (404, "BKT010"), (500, "HTP003")] {
         let error = "<Error><Code>AccessDenied</Code></Error>";
