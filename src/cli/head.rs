@@ -63,9 +63,11 @@ impl CanaryArgs {
         };
         let key = key.strip_prefix('/').unwrap_or(key);
         // COS documentation, "Specifications and Limits": a key has 1 to 850 bytes.
-        if key.is_empty() || key.len() > 850 || key.ends_with('/') || key.chars().any(char::is_control) {
+        // A proxy may resolve . and .. in the path of the look and of the DELETE, and not in the form of the write.
+        let has_dots = key.split('/').any(|part| part == "." || part == "..");
+        if key.is_empty() || key.len() > 850 || key.ends_with('/') || key.chars().any(char::is_control) || has_dots {
             return usage(format!(
-                "'{}' cannot be the key of a write probe: it should have 1 to 850 bytes, no control characters, and not end with /",
+                "'{}' cannot be the key of a write probe: it should have 1 to 850 bytes, no control characters, no part . or .., and not end with /",
                 crate::evidence::clean(key, 60)
             ));
         }
