@@ -91,7 +91,7 @@ pub struct CheckArgs {
     pub verbose: bool,
     /// Which key to use.
     #[command(flatten)]
-    key: KeyArgs,
+    pub(super) key: KeyArgs,
     /// Also send signatures to this host outside COS's domains (repeatable)
     #[arg(long, help_heading = "Keys", value_name = "HOST", env = "COSPROBE_SIGN_FOR_HOST", value_delimiter = ',')]
     sign_for_host: Vec<String>,

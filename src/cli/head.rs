@@ -36,6 +36,11 @@ impl HeadArgs {
     /// # Errors
     /// As for `check`; also when a write probe is asked for that cannot be.
     pub async fn job(&self) -> Result<Job, Error> {
+        if self.canary.canary()?.is_some() && self.check.key.is_narrowed() {
+            return usage(
+                "the temporary key of --via-sts may only HEAD and GET, so it cannot write: give --policy with a policy that allows name/cos:PutObject (or PostObject) and name/cos:DeleteObject as well",
+            );
+        }
         let mut job = self.check.job().await?;
         job.config.limits.count = self.check.count().unwrap_or(1);
         self.canary.join(&mut job)?;

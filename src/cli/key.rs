@@ -186,6 +186,11 @@ impl SourceArgs {
 }
 
 impl KeyArgs {
+    /// Whether the key is a temporary one that may do no more than a check asks.
+    pub(super) const fn is_narrowed(&self) -> bool {
+        matches!(self.via_sts, Some(Kind::FederationToken | Kind::AssumeRole)) && self.temporary.policy.is_none()
+    }
+
     /// The key that the flags ask for, before it is exchanged at STS.
     pub(super) async fn choose(&self, ca_file: Option<&Path>) -> Result<Chosen, Error> {
         match self.via_sts {

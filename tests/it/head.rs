@@ -231,6 +231,7 @@ fn a_write_probe_that_cannot_be_is_refused_before_anything_is_sent() {
         (&["--put-canary="], "cannot be the key"),
         (&["--put-canary=a/"], "cannot be the key"),
         (&["--post-canary=a/../b"], "cannot be the key"),
+        (&["--put-canary=x", "--via-sts=federation-token"], "give --policy"),
         (&["--post-canary=a\u{7}b"], "cannot be the key"),
         (&["--post-canary=a/${filename}"], "another key"),
         (&["--put-canary=x", "examplebucket-1250000000.cos-dualstack.ap-guangzhou.myqcloud.com"], "the same object"),
