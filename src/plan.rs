@@ -272,3 +272,6 @@ fn tls_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
 fn authentication_of(observation: &Observation) -> Option<Authentication> {
     observation.detail.http().map(|http| http.authentication)
 }
+
+#[cfg(test)]
+mod tests;

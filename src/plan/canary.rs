@@ -129,3 +129,6 @@ impl Plans<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

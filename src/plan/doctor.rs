@@ -87,3 +87,6 @@ fn candidates(
 fn needs_encoding(path: &str) -> bool {
     !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte))
 }
+
+#[cfg(test)]
+mod tests;

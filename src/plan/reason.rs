@@ -57,3 +57,6 @@ fn wants_body(observation: &Observation, target: &Target) -> bool {
         http.purpose == Purpose::Probe && refused && !private && !absent && http.is_from_cos()
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,3 +52,6 @@ fn answering_server(evidence: &Evidence, target: &Target) -> Option<(std::net::S
         Some((observation.peer?, dns.transport))
     })
 }
+
+#[cfg(test)]
+mod tests;
