@@ -16,10 +16,44 @@ const ROWS: &[Row] = &[
     ("aaaa-servfail", 0, "degraded", "public", "DNS003:warning:high", ""),
     ("accel400", 0, "healthy", "public", "", ""),
     ("accel400anon", 0, "healthy", "public", "", ""),
+    ("acceleration-off", 1, "degraded", "public", "BKT004:error:high", ""),
     ("all-other", 1, "unreachable", "public", "TCP003:error:medium", ""),
     ("anon404nobody", 1, "degraded", "public", "BKT001:error:medium", ""),
     ("anon451", 1, "degraded", "public", "BKT002:error:high", ""),
+    ("bucket-found-in-one", 1, "degraded", "public", "BKT001:error:high", ""),
+    ("bucket-found-in-two", 1, "degraded", "public", "BKT001:error:high", ""),
+    ("bucket-found-nowhere", 1, "degraded", "public", "BKT001:error:high", ""),
+    ("bucket-search-portal", 1, "degraded", "public", "BKT001:error:high", ""),
+    ("bucket-search-unanswered", 1, "degraded", "public", "BKT001:error:high", ""),
+    ("canary-absence-unknown", 0, "degraded", "public", "BKT009:warning:high", ""),
+    ("canary-altered-on-the-way", 1, "degraded", "public", "BKT010:error:high", ""),
+    ("canary-altered-undeleted", 1, "degraded", "public", "BKT008:error:high BKT010:error:high", ""),
+    ("canary-delete-unanswered", 1, "degraded", "public", "BKT008:error:high HTP005:error:medium", ""),
+    ("canary-delete403", 1, "degraded", "public", "BKT008:error:high", ""),
+    ("canary-exists", 0, "degraded", "public", "BKT009:warning:high", ""),
+    ("canary-fine", 0, "healthy", "public", "", ""),
+    ("canary-fine-form", 0, "healthy", "public", "", ""),
+    ("canary-form403", 1, "degraded", "public", "AUT003:error:high", ""),
+    ("canary-interrupted", 130, "inconclusive", "public", "", ""),
+    ("canary-look-unanswered", 1, "degraded", "public", "HTP005:error:medium BKT009:warning:high", ""),
+    ("canary-unanswered-absent", 1, "degraded", "public", "HTP005:error:medium", ""),
+    ("canary-unanswered-deleted", 1, "degraded", "public", "HTP005:error:medium", ""),
+    ("canary-unanswered-unread", 130, "degraded", "public", "BKT008:error:medium HTP005:error:medium", ""),
+    ("canary-write403", 1, "degraded", "public", "AUT003:error:high", ""),
+    ("canary-write409", 0, "degraded", "public", "HTP008:warning:high", ""),
+    ("canary-write503", 1, "degraded", "public", "HTP003:error:high", ""),
+    ("clock-age", 0, "healthy", "public", "", ""),
     ("clock-disagree", 0, "degraded", "public", "HST004:warning:low", ""),
+    ("clock-id-of-another-minute", 0, "healthy", "public", "", ""),
+    ("clock-one-answer", 1, "degraded", "public", "HST004:error:high", ""),
+    ("clock-one-answer-id-apart", 0, "degraded", "public", "HST004:warning:low", ""),
+    ("clock-one-server-apart", 0, "degraded", "public", "HST004:warning:low", ""),
+    ("clock-via", 0, "healthy", "public", "", ""),
+    ("clock16-proved", 1, "degraded", "public", "HST004:error:high", "AUT004<HST004"),
+    ("clock2-proved", 1, "degraded", "public", "AUT004:error:high", ""),
+    ("clock2-proved-mismatch", 1, "degraded", "public", "AUT004:error:high", ""),
+    ("clock20-wrong-key", 1, "degraded", "public", "AUT001:error:high HST004:error:high", ""),
+    ("clock7-behind", 0, "degraded", "public", "HST004:warning:high", ""),
     ("cname400", 0, "degraded", "public", "HTP008:warning:medium", ""),
     ("custom-nocos200", 0, "degraded", "public", "HTP001:warning:medium", ""),
     ("degraded-plus-inconclusive", 1, "degraded", "public", "AUT003:error:high", ""),
@@ -33,6 +67,7 @@ const ROWS: &[Row] = &[
     ("expect-private-tcp002", 1, "unreachable", "public", "TCP002:error:medium RTE005:error:high", ""),
     ("expect-private-unreachable-other", 1, "unreachable", "public", "TCP003:error:medium RTE005:error:high", ""),
     ("expect-public-private-dead", 1, "unreachable", "private", "RTE002:error:medium RTE005:error:high", "TCP002<RTE002"),
+    ("expired-right-clock", 1, "degraded", "public", "AUT004:error:medium", ""),
     ("fakeip-dead", 1, "unreachable", "unknown", "DNS007:error:high", "HTP006<DNS007 TLS004<DNS007"),
     ("flapping-rst", 0, "degraded", "public", "TCP005:warning:medium", ""),
     ("flapping-timeout", 0, "degraded", "public", "TCP005:warning:medium", ""),
@@ -53,6 +88,7 @@ const ROWS: &[Row] = &[
     ("interrupted-but-done", 130, "healthy", "public", "", ""),
     ("ip80", 0, "degraded", "public", "HTP008:warning:medium", ""),
     ("ip-target-cos", 0, "healthy", "public", "", ""),
+    ("key-unknown-none-passes", 1, "degraded", "public", "AUT002:error:high", ""),
     ("linklocal-v6-answer", 1, "unreachable", "unknown", "DNS006:error:high", ""),
     ("localreject-one", 1, "degraded", "public", "HST005:error:high", ""),
     ("mix5xx", 1, "degraded", "public", "HTP003:error:medium HTP004:warning:medium", ""),
@@ -67,6 +103,8 @@ const ROWS: &[Row] = &[
     ("one-other", 0, "degraded", "public", "TCP007:warning:high", "TCP003<TCP007"),
     ("p8443", 1, "degraded", "public", "TCP002:error:medium", ""),
     ("pathstyle", 1, "degraded", "public", "BKT003:error:high", ""),
+    ("policy-condition", 1, "degraded", "public", "AUT009:error:high", ""),
+    ("policy-condition-anonymous", 1, "degraded", "public", "AUT009:error:high", ""),
     ("port80only", 0, "healthy", "public", "", ""),
     ("portal80-reset443", 1, "unreachable", "public", "HTP001:error:high TLS004:error:medium", ""),
     ("private-dead-public-ok", 0, "degraded", "mixed", "RTE004:warning:high TCP007:warning:medium", "TCP002<TCP007"),
@@ -76,9 +114,18 @@ const ROWS: &[Row] = &[
     ("public-read", 0, "healthy", "public", "", ""),
     ("redir301", 0, "degraded", "public", "HTP002:warning:high", ""),
     ("referer", 1, "degraded", "public", "AUT009:error:high", ""),
+    ("referer-anonymous", 1, "degraded", "public", "AUT009:error:high", ""),
+    ("referer-signed", 1, "degraded", "public", "AUT009:error:high", ""),
     ("res-noroute-timeout", 1, "unreachable", "unknown", "DNS002:error:high", ""),
     ("reserved-answer", 1, "unreachable", "unknown", "DNS006:error:high", ""),
     ("server-only-no-reqid-warn", 0, "unreachable", "public", "DNS002:warning:high", ""),
+    ("sig-host-unsigned", 1, "degraded", "public", "AUT001:error:high", ""),
+    ("sig-key-trimmed", 1, "degraded", "public", "AUT001:error:high", ""),
+    ("sig-none-passes", 1, "degraded", "public", "AUT001:error:high", ""),
+    ("sig-other-host", 1, "degraded", "public", "AUT001:error:high", ""),
+    ("sig-other-path", 1, "degraded", "public", "AUT001:error:high", ""),
+    ("sig-same-text", 1, "degraded", "public", "AUT001:error:high", ""),
+    ("sig-without-token", 1, "degraded", "public", "AUT001:error:high", ""),
     ("signed400", 0, "degraded", "public", "HTP008:warning:high", ""),
     ("signed402", 1, "degraded", "public", "BKT002:error:high", ""),
     ("signed451", 1, "degraded", "public", "BKT002:error:high", ""),
@@ -89,6 +136,10 @@ const ROWS: &[Row] = &[
     ("skew20", 1, "degraded", "public", "HST004:error:high", "AUT004<HST004"),
     ("slowdns-deadline", 3, "inconclusive", "public", "DNS008:warning:high", ""),
     ("stall-one", 1, "degraded", "public", "HTP005:error:medium", ""),
+    ("stand-in-403", 1, "degraded", "public", "AUT003:error:low", ""),
+    ("stand-in-404", 0, "healthy", "public", "", ""),
+    ("strict-does-not-pass", 1, "degraded", "public", "AUT007:error:high", ""),
+    ("strict-passes", 1, "degraded", "public", "AUT007:error:high", ""),
     ("svc403", 1, "degraded", "public", "AUT003:error:high", ""),
     ("svc405", 0, "degraded", "public", "HTP008:warning:high", ""),
     ("system-norecords-extra-ok", 0, "degraded", "public", "DNS009:warning:high", ""),
@@ -96,14 +147,52 @@ const ROWS: &[Row] = &[
     ("tcponly-warning", 0, "degraded", "public", "DNS002:warning:high", ""),
     ("tls-reset-one", 1, "degraded", "public", "TLS004:error:medium", ""),
     ("tls-revoked-word", 1, "degraded", "public", "TLS003:error:medium", ""),
+    ("token-message", 1, "degraded", "public", "AUT006:error:high", ""),
     ("trusted-with-expired-extra", 0, "healthy", "public", "", ""),
     ("two-targets-symptoms", 0, "degraded", "public", "TCP007:warning:high TCP007:warning:medium", "TCP001<TCP007 TCP002<TCP007"),
     ("v4-dead-v6-ok", 0, "degraded", "public", "TCP007:warning:medium", "TCP002<TCP007"),
     ("v4-noroute-v6-ok", 0, "healthy", "public", "", ""),
     ("v6-dead-plus-v4-dead", 0, "degraded", "public", "TCP007:warning:medium TCP011:warning:medium", "TCP002<TCP007 TCP002<TCP011"),
     ("v6wide", 0, "degraded", "public", "TCP007:warning:high", "TCP004<TCP007"),
+    ("website-page", 1, "degraded", "public", "BKT005:error:high", ""),
+    ("website-page-missing", 0, "degraded", "public", "BKT007:warning:high", ""),
     ("website404", 1, "degraded", "public", "BKT005:error:high", ""),
     ("website-signed403", 0, "healthy", "public", "", ""),
+];
+
+/// File, code, and words of its summary or advice: what makes rows of the same code differ.
+#[rustfmt::skip]
+const SAID: &[(&str, &str, &str)] = &[
+    ("sig-same-text", "AUT001", "the secret key is not the one of this secret id"),
+    ("sig-other-host", "AUT001", "the request was changed on the way, header host"),
+    ("sig-other-path", "AUT001", "the path was computed percent-encoded"),
+    ("sig-none-passes", "AUT001", "for none of 3 other ways to sign passes"),
+    ("sig-host-unsigned", "AUT001", "with the Host header unsigned it passes"),
+    ("sig-key-trimmed", "AUT001", "without the quotes"),
+    ("sig-without-token", "AUT001", "without the token it passes"),
+    ("clock16-proved", "HST004", "16 min ahead of COS's (± 0.5 s); COS refuses the signature for it, and takes one that is made with its own time"),
+    ("clock16-proved", "AUT004", "the same request signed with COS's time passes"),
+    ("clock2-proved", "AUT004", "the same request signed with COS's time passes"),
+    ("clock2-proved-mismatch", "AUT004", "the same request signed with COS's time passes"),
+    ("clock20-wrong-key", "AUT001", "the secret key is not the one of this secret id"),
+    ("clock20-wrong-key", "HST004", "20 min ahead of COS's (± 0.5 s); COS refuses signatures from 15 min on"),
+    ("clock7-behind", "HST004", "7 min behind COS's"),
+    ("clock-one-answer-id-apart", "HST004", "the answers do not agree about the time"),
+    ("strict-passes", "AUT007", "with every header signed it passes"),
+    ("bucket-found-in-one", "BKT001", "a bucket of this name is in ap-shanghai:"),
+    ("bucket-found-in-one", "BKT001", "--region ap-shanghai"),
+    ("bucket-found-in-two", "BKT001", "a bucket of this name is in ap-beijing, ap-shanghai:"),
+    ("bucket-found-nowhere", "BKT001", "nor in 2 other regions that answered"),
+    ("canary-exists", "BKT009", "an object is there already"),
+    ("canary-absence-unknown", "BKT009", "(HEAD: 403): COS did not say that nothing is there"),
+    ("canary-write403", "AUT003", "name/cos:PutObject"),
+    ("canary-form403", "AUT003", "name/cos:PostObject"),
+    ("canary-delete403", "BKT008", "IS STILL THERE"),
+    ("canary-delete403", "BKT008", "COS refuses to delete it: 403 AccessDenied"),
+    ("canary-delete403", "BKT008", "coscli rm 'cos://examplebucket-1250000000/cosprobe/canary'"),
+    ("canary-delete-unanswered", "BKT008", "deleting it was not answered"),
+    ("canary-unanswered-unread", "BKT008", "MAY STILL BE THERE"),
+    ("canary-altered-on-the-way", "BKT010", "a proxy on the way changes what passes through it"),
 ];
 
 #[test]
@@ -130,6 +219,22 @@ fn every_combination_comes_to_what_its_row_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_makes_the_difference_is_said() {
+    let mut missing = Vec::new();
+    for &(name, code, words) in SAID {
+        let report = read(&directory().join(format!("{name}.json")));
+        let said = |finding: &cosprobe::diagnose::Finding| {
+            finding.summary.contains(words) || finding.help.iter().any(|line| line.contains(words))
+        };
+        let found: Vec<_> = report.findings.iter().filter(|finding| finding.code == code).collect();
+        if !found.iter().any(|finding| said(finding)) {
+            missing.push(format!("{name}: '{words}' is not in {found:?}"));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
 #[test]
