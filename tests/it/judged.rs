@@ -124,6 +124,7 @@ const ROWS: &[Row] = &[
     ("sig-none-passes", 1, "degraded", "public", "AUT001:error:high", ""),
     ("sig-other-host", 1, "degraded", "public", "AUT001:error:high", ""),
     ("sig-other-path", 1, "degraded", "public", "AUT001:error:high", ""),
+    ("sig-portal-passes", 1, "degraded", "public", "AUT001:error:high", ""),
     ("sig-same-text", 1, "degraded", "public", "AUT001:error:high", ""),
     ("sig-without-token", 1, "degraded", "public", "AUT001:error:high", ""),
     ("signed400", 0, "degraded", "public", "HTP008:warning:high", ""),

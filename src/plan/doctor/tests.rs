@@ -182,6 +182,13 @@ fn the_first_that_passes_is_the_last() {
 }
 
 #[test]
+fn what_somebody_else_answers_is_no_pass() {
+    let portal = json!({"purpose": "hypothesis", "hypothesis": "host_unsigned", "status": 200, "headers": []});
+    let case = refused("SignatureDoesNotMatch", "").answered(portal);
+    assert_eq!(request(&only(steps(&case.config, &case.evidence))).hypothesis, Some(HostWithPort));
+}
+
+#[test]
 fn a_step_that_was_not_run_ends_it_and_one_without_an_answer_does_not() {
     let hypothesis = json!({"purpose": "hypothesis", "hypothesis": "host_unsigned"});
     let one = || refused("SignatureDoesNotMatch", "").answered(hypothesis.clone());
