@@ -133,7 +133,7 @@ fn finding(
         .citing(group.iter().map(|refusal| refusal.observation.id))
         .confidence(confidence(row, error, elsewhere));
     let finding = match row.code {
-        "AUT001" | "AUT004" | "AUT007" => signature::explained(finding, evidence, target),
+        "AUT001" | "AUT002" | "AUT004" | "AUT007" => signature::explained(finding, evidence, target),
         "AUT003" => denied(finding, first, all, target),
         "BKT001" => bucket::searched(finding, evidence, target),
         _ => reasons::help(row, finding, target),

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::super::codes::AUT002;
 use super::super::view::counted;
 use super::super::{Confidence, Finding};
-use super::reasons::DIAGNOSE;
+use super::reasons::{self, DIAGNOSE};
 use crate::evidence::{
     Authentication, CosError, Evidence, Http, Hypothesis, Observation, ObservationId, Purpose, Stage, clock_offset,
 };
@@ -20,6 +21,7 @@ const EARLY: Duration = Duration::from_mins(1);
 pub(super) fn explained(finding: Finding, evidence: &Evidence, target: &Target) -> Finding {
     let tried = Tried::read(evidence, &target.host);
     match finding.code.as_str() {
+        "AUT002" => unknown_key(finding, &tried, target),
         "AUT004" => untimely(finding, &tried, evidence),
         "AUT007" => too_little_signed(finding, &tried),
         _ => mismatch(finding, &tried, evidence, target),
@@ -61,6 +63,17 @@ fn refused<'a>(evidence: &'a Evidence, host: &'a str) -> Option<(&'a Http, &'a C
         let signed = http.authentication == Authentication::Signed && http.is_usual();
         Some((http, http.error.as_ref().filter(|_| signed)?))
     })
+}
+
+fn unknown_key(finding: Finding, tried: &Tried, target: &Target) -> Finding {
+    let finding = finding.citing(tried.ids.iter().copied());
+    match tried.passed {
+        Some(hypothesis) => {
+            let (cause, fix) = cause(hypothesis);
+            finding.adding(&format!(": {cause}")).help(fix)
+        }
+        None => reasons::help(&AUT002, finding, target),
+    }
 }
 
 fn untimely(finding: Finding, tried: &Tried, evidence: &Evidence) -> Finding {
