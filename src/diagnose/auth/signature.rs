@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::super::codes::AUT002;
-use super::super::view::counted;
 use super::super::{Confidence, Finding};
 use super::reasons::{self, DIAGNOSE};
 use crate::evidence::{
@@ -128,10 +127,10 @@ fn mismatch(finding: Finding, tried: &Tried, evidence: &Evidence, target: &Targe
             if tried.ids.is_empty() {
                 return wrong_key(finding);
             }
-            let ways = counted(tried.ids.len(), "other way", "other ways");
-            wrong_key(
-                finding.adding(&format!(": most likely the secret key is wrong, for none of {ways} to sign passes")),
-            )
+            let tried = tried.ids.len();
+            wrong_key(finding.adding(&format!(
+                ": most likely the secret key is wrong, for no other way to sign passes ({tried} tried)"
+            )))
         }
     }
 }
