@@ -1,7 +1,7 @@
 //! Findings about the write probe: what could not be written, read back as it was, or deleted again.
 
 use super::auth::{reasons, said};
-use super::codes::{BKT008, BKT009, BKT010, HTP001, HTP003};
+use super::codes::{BKT008, BKT009, BKT010, HTP001, HTP003, HTP004};
 use super::http::with_id;
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
@@ -98,6 +98,7 @@ impl<'a> Probe<'a> {
     /// A step that COS refuses.
     fn refusal(&self, (observation, http): Exchange<'_>, status: u16, doing: &str, right: &str) -> Finding {
         let row = match (&http.error, status) {
+            (Some(error), 503) if error.code == "SlowDown" => &HTP004,
             (_, 500..) => &HTP003,
             (Some(error), _) => reasons::row_of(error),
             (None, _) => reasons::row_of(&crate::evidence::CosError::default()),

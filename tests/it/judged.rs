@@ -39,6 +39,7 @@ const ROWS: &[Row] = &[
     ("canary-unanswered-absent", 1, "degraded", "public", "HTP005:error:medium", ""),
     ("canary-unanswered-deleted", 1, "degraded", "public", "HTP005:error:medium", ""),
     ("canary-unanswered-unread", 130, "degraded", "public", "BKT008:error:medium HTP005:error:medium", ""),
+    ("canary-write-slowdown", 0, "degraded", "public", "HTP004:warning:high", ""),
     ("canary-write403", 1, "degraded", "public", "AUT003:error:high", ""),
     ("canary-write409", 0, "degraded", "public", "HTP008:warning:high", ""),
     ("canary-write503", 1, "degraded", "public", "HTP003:error:high", ""),

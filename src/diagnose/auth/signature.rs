@@ -69,7 +69,7 @@ fn unknown_key(finding: Finding, tried: &Tried, target: &Target) -> Finding {
     match tried.passed {
         Some(hypothesis) => {
             let (cause, fix) = cause(hypothesis);
-            finding.adding(&format!(": {cause}")).help(fix)
+            fix.iter().fold(finding.adding(&format!(": {cause}")), |finding, line| finding.help(*line))
         }
         None => reasons::help(&AUT002, finding, target),
     }
