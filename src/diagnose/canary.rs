@@ -118,19 +118,27 @@ impl<'a> Probe<'a> {
 
     /// What is read back is not what was written.
     fn altered(&self) -> Option<Finding> {
-        let (observation, http) = self.read.filter(|(_, http)| http.body_matches == Some(false))?;
-        let summary = format!("what is read back from {} is not what was written", self.object());
-        let same_object = http.header("etag").is_some() && http.header("etag") == self.write.1.header("etag");
-        let finding = Finding::new(&BKT010, &self.target.host, observation.id, summary).citing([self.write.0.id]);
-        Some(if same_object {
-            finding
+        let (observation, _) = self.read.filter(|(_, http)| http.body_matches == Some(false))?;
+        let finding = |and: &str| {
+            let summary = format!("what is read back from {} is not what was written{and}", self.object());
+            Finding::new(&BKT010, &self.target.host, observation.id, summary).citing([self.write.0.id])
+        };
+        Some(if self.is_anothers() {
+            // Citing the look makes what was not deleted a symptom: all of it follows from there.
+            finding(", and was not deleted")
+                .citing([self.look.0.id])
+                .confidence(Confidence::Medium)
+                .help("bucket's owner: somebody else wrote this object at the same time, or a rule of the bucket changes what is written; see whose object it is before you delete it")
+        } else {
+            finding("")
                 .help("network team: a proxy on the way changes what passes through it; compare with another network")
                 .help("bucket's owner: processing rules of the bucket may change what is read")
-        } else {
-            finding
-                .confidence(Confidence::Medium)
-                .help("bucket's owner: somebody else wrote this object at the same time, or a rule of the bucket changes what is written; it was not deleted")
         })
+    }
+
+    /// Whether what was read was taken for somebody else's object, and left alone.
+    fn is_anothers(&self) -> bool {
+        self.delete.is_none() && self.read.is_some_and(|(_, http)| http.body_matches == Some(false))
     }
 
     /// The object is still there, or may be.
@@ -144,7 +152,7 @@ impl<'a> Probe<'a> {
         }
         let why = match (self.delete, self.write.1.status) {
             (Some((_, http)), _) => undeleted(http),
-            (None, _) if written => "what is there now is not what was written".to_owned(),
+            (None, _) if self.is_anothers() => "what is there now is not what was written".to_owned(),
             (None, _) if read_absent => {
                 "no answer of COS to the write came, and nothing was there a moment later, but the write may still arrive"
                     .to_owned()
@@ -152,21 +160,25 @@ impl<'a> Probe<'a> {
             (None, Some(status)) => format!("the answer {status} to the write does not tell whether it is there"),
             (None, None) => "the write was not answered, so it is not known whether it is there".to_owned(),
         };
-        let may = if written { "IS STILL THERE" } else { "MAY STILL BE THERE" };
-        let summary = format!("the object of the write probe {may}: {}: {why}", self.object());
+        let is = match (self.is_anothers(), written) {
+            (true, _) => "was not deleted",
+            (false, true) => "IS STILL THERE",
+            (false, false) => "MAY STILL BE THERE",
+        };
+        let summary = format!("the object of the write probe {is}: {}: {why}", self.object());
         let ids = [Some(self.look), self.read, self.delete].into_iter().flatten().map(|(o, _)| o.id);
         let finding = Finding::new(&BKT008, &self.target.host, self.write.0.id, summary)
             .citing(ids)
             .severity(if read_absent { Severity::Warning } else { Severity::Error })
-            .confidence(Confidence::high_if(written))
-            .help(format!(
-                "you: delete it: `coscli rm {}`",
-                shell_word(&format!("cos://{}/{}", self.bucket(), self.key()))
-            ))
-            .help(
-                "bucket's owner: grant the key name/cos:DeleteObject on this key, or delete the object in the console",
-            );
-        Some(finding)
+            .confidence(Confidence::high_if(written));
+        // Nobody is advised to delete what may be somebody else's.
+        if self.is_anothers() {
+            return Some(finding.help("you: see whose object it is, and keep it if it is not yours"));
+        }
+        let object = shell_word(&format!("cos://{}/{}", self.bucket(), self.key()));
+        Some(finding.help(format!("you: delete it: `coscli rm {object}`")).help(
+            "bucket's owner: grant the key name/cos:DeleteObject on this key, or delete the object in the console",
+        ))
     }
 
     /// Whether the write has come to its end, so that what is not there now does not come later: COS answered it, or somebody

@@ -36,9 +36,11 @@ const ROWS: &[Row] = &[
     ("canary-form403", 1, "degraded", "public", "AUT003:error:high", ""),
     ("canary-interrupted", 130, "inconclusive", "public", "", ""),
     ("canary-look-unanswered", 1, "degraded", "public", "HTP005:error:medium BKT009:warning:high", ""),
+    ("canary-of-another", 1, "degraded", "public", "BKT010:error:medium", "BKT008<BKT010"),
     ("canary-read404", 0, "degraded", "public", "BKT007:warning:high", ""),
     ("canary-unanswered-absent", 1, "degraded", "public", "HTP005:error:medium", ""),
     ("canary-unanswered-deleted", 1, "degraded", "public", "HTP005:error:medium", ""),
+    ("canary-unanswered-others", 1, "degraded", "public", "BKT010:error:medium HTP005:error:medium", "BKT008<BKT010"),
     ("canary-unanswered-unread", 130, "degraded", "public", "BKT008:error:medium HTP005:error:medium", ""),
     ("canary-unread", 1, "degraded", "public", "AUT003:error:high", ""),
     ("canary-write-slowdown", 0, "degraded", "public", "HTP004:warning:high", ""),
@@ -203,6 +205,8 @@ const SAID: &[(&str, &str, &str)] = &[
     ("canary-delete403", "BKT008", "coscli rm 'cos://examplebucket-1250000000/cosprobe/canary'"),
     ("canary-delete-unanswered", "BKT008", "deleting it was not answered"),
     ("canary-unanswered-unread", "BKT008", "MAY STILL BE THERE"),
+    ("canary-of-another", "BKT010", "and was not deleted"),
+    ("canary-of-another", "BKT008", "keep it if it is not yours"),
     ("canary-altered-on-the-way", "BKT010", "a proxy on the way changes what passes through it"),
 ];
 
@@ -246,6 +250,17 @@ fn what_makes_the_difference_is_said() {
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn nobody_is_advised_to_delete_what_may_be_somebody_elses() {
+    for (name, advised) in
+        [("canary-of-another", false), ("canary-unanswered-others", false), ("canary-delete403", true)]
+    {
+        let report = read(&directory().join(format!("{name}.json")));
+        let mut help = report.findings.iter().flat_map(|finding| &finding.help);
+        assert_eq!(help.any(|line| line.contains("coscli rm")), advised, "{name}");
+    }
 }
 
 #[test]
