@@ -194,6 +194,8 @@ const SAID: &[(&str, &str, &str)] = &[
     ("bucket-found-in-one", "BKT001", "--region ap-shanghai"),
     ("bucket-found-in-two", "BKT001", "a bucket of this name is in ap-beijing, ap-shanghai:"),
     ("bucket-found-nowhere", "BKT001", "nor in 2 other regions that answered"),
+    ("bucket-search-unanswered", "BKT001", "no other region could be asked"),
+    ("bucket-search-portal", "BKT001", "no other region could be asked"),
     ("canary-exists", "BKT009", "an object is there already"),
     ("canary-absence-unknown", "BKT009", "(HEAD: 403): COS did not say that nothing is there"),
     ("canary-write403", "AUT003", "name/cos:PutObject"),

@@ -7,17 +7,22 @@ use crate::target::Target;
 
 /// Adds what the search in the other regions found.
 pub(super) fn searched(finding: Finding, evidence: &Evidence, target: &Target) -> Finding {
-    let looks: Vec<(ObservationId, &BucketSearch)> = evidence
-        .of_endpoint(Stage::HttpRoundTrip, &target.host)
-        .filter_map(|observation| Some((observation.id, observation.detail.bucket_search()?)))
-        .filter(|(_, look)| look.status.is_some() && look.request_id.is_some())
-        .collect();
+    let all = || {
+        let observations = evidence.of_endpoint(Stage::HttpRoundTrip, &target.host);
+        observations.filter_map(|observation| Some((observation.id, observation.detail.bucket_search()?)))
+    };
+    let looks: Vec<(ObservationId, &BucketSearch)> =
+        all().filter(|(_, look)| look.status.is_some() && look.request_id.is_some()).collect();
     let found: Vec<&BucketSearch> = looks.iter().map(|(_, look)| *look).filter(|look| look.is_found()).collect();
     let finding = finding.citing(looks.iter().map(|(id, _)| *id));
     match (looks.len(), found.as_slice()) {
-        (0, _) => finding
-            .help("you: check the bucket's name, its APPID and its region in the COS console; a wrong region gives the same answer")
-            .help("you: `--search-regions` looks for it in every region"),
+        (0, _) => {
+            let finding = finding.help("you: check the bucket's name, its APPID and its region in the COS console; a wrong region gives the same answer");
+            match all().next() {
+                None => finding.help("you: `--search-regions` looks for it in every region"),
+                Some((id, _)) => finding.adding(", and no other region could be asked").citing([id]),
+            }
+        }
         (_, [first, ..]) => {
             let there = format!(", but one of this name is in {}", listed(found.iter().map(|look| &look.region)));
             let advice = format!("you: use the bucket's own region: {}, or --region {}", first.host, first.region);
