@@ -128,3 +128,6 @@ fn request_target(plan: &RequestPlan) -> String {
         plan.params.iter().map(|(name, value)| format!("{}={}", sign::encode(name), sign::encode(value))).collect();
     if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
 }
+
+#[cfg(test)]
+mod tests;
