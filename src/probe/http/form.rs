@@ -91,6 +91,12 @@ mod tests {
     }
 
     #[test]
+    fn a_name_cannot_end_its_own_quotes() {
+        let (_, body) = text(&[("a\"b\r\nc", "v")], "");
+        assert!(body.contains("name=\"a%22b%0D%0Ac\"\r\n\r\nv\r\n"), "{body}");
+    }
+
+    #[test]
     fn no_part_holds_the_boundary() {
         let (content_type, body) = text(&[("key", "cosprobe-boundary")], "cosprobe-boundary-");
         let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();

@@ -110,7 +110,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::evidence::{CosError, FailureKind, Header};
+    use crate::evidence::{CosError, FailureKind, Header, Signed};
 
     #[test]
     fn what_comes_back_of_a_secret_is_masked() {
@@ -142,6 +142,93 @@ mod tests {
         assert_eq!(error.message, "key ****");
         assert_eq!(error.format_string.as_deref(), Some("get\n/\n\nhost=x&x-cos-security-token=****\n"));
         assert_eq!(outcome, Outcome::failed_with(FailureKind::Other, "saw ****"));
+    }
+
+    fn credential(token: Option<&str>) -> Credential {
+        Credential {
+            secret_id: "AKIDfake".into(),
+            secret_key: SecretString::from("fake/Key".to_owned()),
+            token: token.map(|token| SecretString::from(token.to_owned())),
+            expires_at: None,
+            source: String::new(),
+        }
+    }
+
+    /// Everything of a record that can hold text of a server, filled with one text.
+    fn filled(text: &str) -> Http {
+        let some = || Some(text.to_owned());
+        Http {
+            headers: vec![Header { name: "etag".into(), value: text.into() }],
+            signed: Some(Signed { format_string: text.into(), ..Signed::default() }),
+            error: Some(CosError {
+                code: text.into(),
+                message: text.into(),
+                resource: some(),
+                request_id: some(),
+                trace_id: some(),
+                server_time: some(),
+                string_to_sign: some(),
+                format_string: some(),
+            }),
+            ..Http::default()
+        }
+    }
+
+    #[test]
+    fn no_field_keeps_a_secret_in_any_spelling() {
+        let texts = [
+            "x fake/Key",
+            "x fake%2FKey",
+            "x fake%2fKey",
+            "x t0k+.en==",
+            "x t0k%2B.en%3D%3D",
+            "x t0k%2b.en%3d%3d",
+            "x t0k%2B%2Een%3D%3D",
+            "x t0k%2b%2een%3d%3d",
+        ];
+        for text in texts {
+            let mut http = filled(text);
+            let mut outcome = Outcome::failed_with(FailureKind::Other, text);
+            scrub(&credential(Some("t0k+.en==")), &mut http, &mut outcome);
+            assert_eq!(http, filled("x ****"), "{text}");
+            assert_eq!(outcome, Outcome::failed_with(FailureKind::Other, "x ****"), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_field_keeps_a_signature() {
+        let mut http = filled("q-ak=AKIDfake&q-signature=0123&x=1");
+        scrub(&credential(None), &mut http, &mut Outcome::Succeeded);
+        assert_eq!(http, filled("q-ak=AKIDfake&q-signature****"));
+    }
+
+    #[test]
+    fn what_holds_no_secret_stays_as_it_is() {
+        let text = "get\n/k\n\nhost=examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com…";
+        let mut http = filled(text);
+        scrub(&credential(Some("t0k+.en==")), &mut http, &mut Outcome::Succeeded);
+        assert_eq!(http, filled(text));
+    }
+
+    #[test]
+    fn a_secret_as_the_name_of_a_header_is_masked() {
+        let mut http = Http {
+            headers: vec![
+                Header { name: "x-cos-fake/key".into(), value: String::new() },
+                Header { name: "x-cos-other".into(), value: String::new() },
+            ],
+            ..Http::default()
+        };
+        scrub(&credential(None), &mut http, &mut Outcome::Succeeded);
+        let names: Vec<_> = http.headers.iter().map(|header| header.name.as_str()).collect();
+        assert_eq!(names, ["****", "x-cos-other"]);
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_short_is_masked_in_each_line() {
+        let mut http = filled("a t0k+…\nb fake/…\nc t0k+");
+        scrub(&credential(Some("t0k+.en==")), &mut http, &mut Outcome::Succeeded);
+        assert_eq!(http, filled("a ****…\nb ****…\nc t0k+"));
     }
 
     #[test]
