@@ -1,9 +1,10 @@
 //! The report: frozen documents, how they are shown, and that they can be judged again.
 //!
 //! `tests/golden/*.json` are reports of demo runs: what was observed is frozen, what is concluded can be renewed. `UPDATE=1`
-//! judges them again and writes the schema, `SNAPSHOTS=overwrite` then renews the tables beside them.
+//! judges them again and writes the schema, `SNAPSHOTS=overwrite` then renews the tables beside them. `*.head.txt` is what
+//! `head` shows.
 
-use cosprobe::report::{FORMATS, Format, Report, Style, render, schema};
+use cosprobe::report::{FORMATS, Format, Report, Style, View, render, schema};
 use serde_json::Value;
 
 use crate::support::{Cosprobe, files, read, repository, run, schema_problems};
@@ -30,6 +31,27 @@ fn a_frozen_report_looks_as_it_did() {
         let frozen = repository(&path.replace(".json", ".txt"));
         let expected = snapbox::Data::read_from(&frozen, Some(snapbox::data::DataFormat::Text)).raw();
         snapbox::Assert::new().action_env("SNAPSHOTS").eq(table, expected);
+    }
+}
+
+/// What `head` shows: reports of every kind of request that can follow, and one with several addresses.
+const EXCHANGES: &[&str] = &[
+    "tests/golden/bad-signature.json",
+    "tests/golden/one-address-dead.json",
+    "tests/evidence/bucket-found-in-one.json",
+    "tests/evidence/canary-altered-undeleted.json",
+    "tests/evidence/sig-without-token.json",
+];
+
+#[test]
+fn exchanges_look_as_they_did() {
+    for path in EXCHANGES {
+        let view = View::Exchanges;
+        let table = render(&report(&read(path)), Format::Table, Style { width: 80, color: false, view });
+        let name = path.rsplit('/').next().unwrap().replace(".json", ".head.txt");
+        let expected =
+            snapbox::Data::read_from(&repository("tests/golden").join(name), Some(snapbox::data::DataFormat::Text));
+        snapbox::Assert::new().action_env("SNAPSHOTS").eq(table, expected.raw());
     }
 }
 
