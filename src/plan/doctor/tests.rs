@@ -23,15 +23,18 @@ fn clock(case: Case, milliseconds: i64) -> Case {
 /// Everything that is tried when COS answers as the closure says.
 fn tried(mut case: Case, status: impl Fn(Hypothesis) -> u16) -> Vec<Hypothesis> {
     let mut all = Vec::new();
+    let mut before = None;
     loop {
         let mut steps = steps(&case.config, &case.evidence);
         let Some(step) = steps.pop() else { return all };
         assert!(steps.is_empty(), "one thing at a time");
         let hypothesis = request(&step).hypothesis.unwrap();
+        assert!(before.is_none() || step.parent == before, "each builds on the one before, and so uses its connection");
         assert!(all.len() < 20, "it does not end: {all:?}");
         all.push(hypothesis);
         let answer = json!({"purpose": "hypothesis", "hypothesis": hypothesis.as_str(), "status": status(hypothesis)});
         case = case.answered(answer).but(json!({"parent": step.parent}));
+        before = case.evidence.observations.last().map(|observation| observation.id);
     }
 }
 
