@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
 
@@ -14,7 +14,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 const MAX_TEXT: usize = 4096;
 
 /// Reads a body; what goes beyond the bound is not waited for.
-pub(super) async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Bytes, B::Error> {
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
@@ -148,6 +148,83 @@ mod tests {
         assert_eq!(error.request_id.as_deref(), Some("NjQ="));
     }
 
+    /// A body that never ends, in frames of one size.
+    struct Endless(usize);
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Ready(Some(Ok(hyper::body::Frame::data(Bytes::from(vec![b'x'; self.0])))))
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_of_a_body_is_read_than_the_bound() {
+        for frame in [1000, MAX_BODY_BYTES, 10 * MAX_BODY_BYTES] {
+            assert_eq!(read(Endless(frame)).await.unwrap().len(), MAX_BODY_BYTES, "{frame}");
+        }
+        let short = http_body_util::Full::new(Bytes::from_static(b"short"));
+        assert_eq!(read(short).await.unwrap(), Bytes::from_static(b"short"));
+    }
+
+    #[test]
+    fn every_element_is_read_where_it_stands_and_nowhere_else() {
+        let text = "<Error><Code>AccessDenied</Code><Message>a</Message><Resource>r</Resource><RequestId>i</RequestId>\
+            <TraceId>t</TraceId><ServerTime>2026-11-23T19:30:15Z</ServerTime><StringToSign>s\n</StringToSign>\
+            <FormatString>f\n</FormatString><Other>o</Other><Deeper><Code>c</Code><Message>m</Message></Deeper></Error>\
+            <After><Code>c</Code><Message>m</Message></After>";
+        let some = |text: &str| Some(text.to_owned());
+        let expected = CosError {
+            code: "AccessDenied".into(),
+            message: "a".into(),
+            resource: some("r"),
+            request_id: some("i"),
+            trace_id: some("t"),
+            server_time: some("2026-11-23T19:30:15Z"),
+            string_to_sign: some("s\n"),
+            format_string: some("f\n"),
+        };
+        assert_eq!(error(text.as_bytes()), Some(expected));
+        let elsewhere = "<Page><Error><Code>AccessDenied</Code></Error></Page>";
+        assert_eq!(error(elsewhere.as_bytes()), None);
+        let all = "<Error><Code>A&amp;&lt;&gt;&quot;&apos;&#66;</Code><Message><![CDATA[<m>]]></Message></Error>";
+        let error = error(all.as_bytes()).unwrap();
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("A&<>\"'B", "<m>"));
+    }
+
+    #[test]
+    fn every_element_is_bounded_and_defused() {
+        let long = format!("{}\u{1b}[2J", "x".repeat(5000));
+        for text in [long.as_str(), "a\u{1b}[2Jb\u{202e}c\u{7}"] {
+            let element = |name: &str| format!("<{name}>{text}</{name}>");
+            let names =
+                ["Code", "Message", "Resource", "RequestId", "TraceId", "ServerTime", "StringToSign", "FormatString"];
+            let error = error(format!("<Error>{}</Error>", names.map(element).concat()).as_bytes()).unwrap();
+            let optional = [
+                &error.resource,
+                &error.request_id,
+                &error.trace_id,
+                &error.server_time,
+                &error.string_to_sign,
+                &error.format_string,
+            ];
+            let all = [&error.code, &error.message].into_iter().chain(optional.map(|text| text.as_ref().unwrap()));
+            for (name, value) in names.iter().zip(all) {
+                assert!(!value.is_empty() && value.chars().count() <= 1001, "{name}: {}", value.len());
+                assert!(!value.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{name}: {value:?}");
+            }
+        }
+        // Many pieces of one element are bounded together.
+        let pieces = "x&amp;".repeat(20_000);
+        let error = error(format!("<Error><Code>A</Code><FormatString>{pieces}</FormatString></Error>").as_bytes());
+        assert!(error.unwrap().format_string.unwrap().len() <= 1005);
+    }
+
     #[test]
     fn other_documents_are_no_error() {
         for text in ["", "<html><body>Code</body></html>", "<Error></Error>", "{\"Code\":1}", "<Error><Code>"] {
@@ -164,6 +241,8 @@ mod tests {
         assert_eq!(error.code, "NoSuchWebsiteConfiguration");
         assert_eq!(error.request_id.as_deref(), Some("NjQ="));
         assert_eq!(super::error(b"<p>Code: <b>not one word</b></p>"), None);
+        assert_eq!(super::error(b"<p>Code: not one word</p>"), None);
+        assert_eq!(super::error(b"Code: NoSuchKey"), None, "this is no page");
     }
 
     #[test]
