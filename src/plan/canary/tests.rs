@@ -167,9 +167,13 @@ fn what_was_written_or_may_have_been_is_read_back() {
     assert_eq!((step.parent, plan.method, plan.purpose), (Some(3), "GET", Purpose::CanaryRead));
     assert_eq!((plan.path.as_str(), plan.expected_body), ("/cosprobe/a b", Some(CANARY_CONTENT)));
     assert_eq!(next(&unanswered()), Some(Purpose::CanaryRead));
-    for status in [301, 400, 403, 409, 412, 503] {
+    for status in [301, 400, 403, 409, 412, 499] {
         let refused = looked(404).answered(json!({"purpose": "canary_write", "status": status}));
         assert_eq!(next(&refused), None, "{status}");
+    }
+    for status in [500, 502, 503] {
+        let open = looked(404).answered(json!({"purpose": "canary_write", "status": status}));
+        assert_eq!(next(&open), Some(Purpose::CanaryRead), "{status}: it may have been written all the same");
     }
     for because in ["object_exists", "absence_unknown", "interrupted", "deadline"] {
         assert_eq!(next(&written().not_run(because)), None, "{because}");
@@ -203,6 +207,21 @@ fn what_may_have_been_written_is_deleted_only_when_it_was_read() {
     assert_eq!(next(&read(unanswered(), 403, Value::Null)), None);
     assert_eq!(next(&read(unanswered(), 200, Value::Null).unanswered()), None);
     assert_eq!(next(&read(unanswered(), 200, Value::Null).not_run("interrupted")), None);
+}
+
+#[test]
+fn what_something_else_than_cos_says_of_the_write_is_not_believed() {
+    for status in [200, 403, 504] {
+        let answered = || looked(404).answered(json!({"purpose": "canary_write", "status": status, "headers": []}));
+        assert_eq!(next(&answered()), Some(Purpose::CanaryRead), "{status}");
+        assert_eq!(
+            next(&read(answered(), 200, json!(true))),
+            Some(Purpose::CanaryDelete),
+            "{status}: it was passed on"
+        );
+        assert_eq!(next(&read(answered(), 404, Value::Null)), None, "{status}");
+        assert_eq!(next(&read(answered(), 200, json!(false))), None, "{status}");
+    }
 }
 
 #[test]
