@@ -169,8 +169,15 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_fresh_tells_nothing() {
-        for odd in [header("age", "0"), header("via", "1.1 proxy"), request_id("2026-11-23T11:00:00Z")] {
+        let passed_on = [("age", "0"), ("via", "1.1 proxy"), ("x-cache-lookup", "Cache Hit")];
+        let stale = ["2026-11-23T11:58:59Z", "2026-11-23T12:01:01Z"].map(request_id);
+        for odd in passed_on.into_iter().map(|(name, value)| header(name, value)).chain(stale) {
             assert_eq!(offset(vec![answer(1, 700, std::slice::from_ref(&odd))]), None, "{odd:?}");
         }
+        for close in ["2026-11-23T11:59:00Z", "2026-11-23T12:01:00Z"].map(request_id) {
+            assert!(offset(vec![answer(1, 700, std::slice::from_ref(&close))]).is_some(), "{close:?}");
+        }
+        let fresh_beside = offset(vec![answer(1, 900_000, &[header("age", "899")]), answer(2, 700, &[])]).unwrap();
+        assert_eq!((fresh_beside.offset.as_millis(), fresh_beside.readings.len()), (100, 1));
     }
 }
