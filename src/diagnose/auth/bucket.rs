@@ -1,7 +1,7 @@
 //! Where a bucket is that COS does not know in the region that was asked.
 
+use super::super::Finding;
 use super::super::view::{counted, listed};
-use super::super::{Confidence, Finding};
 use crate::evidence::{BucketSearch, Evidence, ObservationId, Stage};
 use crate::target::Target;
 
@@ -26,7 +26,7 @@ pub(super) fn searched(finding: Finding, evidence: &Evidence, target: &Target) -
         (_, [first, ..]) => {
             let there = format!(", but one of this name is in {}", listed(found.iter().map(|look| &look.region)));
             let advice = format!("you: use the bucket's own region: {}, or --region {}", first.host, first.region);
-            finding.adding(&there).confidence(Confidence::High).help(advice)
+            finding.adding(&there).help(advice)
         }
         (count, []) => {
             let regions = counted(count, "other region that answered", "other regions that answered");
