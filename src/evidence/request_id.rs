@@ -56,8 +56,18 @@ mod tests {
 
     #[test]
     fn other_ids_are_left_alone() {
-        for text in ["", "x", "5cdd0ad3_f8c00b09_1ad8", "5cdd0ad3_f8c00b09_1ad8_zz", "1_f8c00b09_1_1", "5cdd0ad3__1_1"]
-        {
+        let others = [
+            "",
+            "x",
+            "5cdd0ad3_f8c00b09_1ad8",
+            "5cdd0ad3_f8c00b09_1ad8_1_1",
+            "5cdd0ad3_f8c00b09_1ad8_zz",
+            "5cdd0ad3_f8c00b09_1ad8_",
+            "1_f8c00b09_1_1",
+            "5cdd0ad3__1_1",
+            "15cdd0ad3_f8c00b09_1_1",
+        ];
+        for text in others {
             assert_eq!(RequestIdHint::decode(&STANDARD.encode(text)), None, "{text}");
         }
         assert_eq!(RequestIdHint::decode("not base64!"), None);
