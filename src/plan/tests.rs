@@ -51,7 +51,7 @@ impl Case {
     pub(super) fn answered(self, detail: Value) -> Self {
         let usual = json!({"type": "http", "authentication": "signed", "status": 403,
             "headers": [{"name": "server", "value": "tencent-cos"}]});
-        self.observed("http_round_trip", merged(usual, detail))
+        self.observed("http_round_trip", &merged(usual, detail))
     }
 
     /// The answer to the GET that asked for the reason.
@@ -59,7 +59,7 @@ impl Case {
         self.answered(json!({"method": "GET", "purpose": "reason", "error": {"code": code, "message": message}}))
     }
 
-    pub(super) fn observed(mut self, stage: &str, detail: Value) -> Self {
+    pub(super) fn observed(mut self, stage: &str, detail: &Value) -> Self {
         let id = self.evidence.observations.len() + 1;
         let observation = json!({"id": id, "stage": stage, "endpoint": HOST, "peer": PEER,
             "outcome": {"status": "succeeded"}, "detail": detail});

@@ -6,7 +6,7 @@ use crate::target::{Protocol, Service};
 
 /// A run whose name was resolved, with a search asked for.
 fn resolved(target: Value) -> Case {
-    let mut case = Case::of(target).observed("resolve", answer("udp", &["203.0.113.10"])).but(server("192.0.2.53:53"));
+    let mut case = Case::of(target).observed("resolve", &answer("udp", &["203.0.113.10"])).but(server("192.0.2.53:53"));
     case.config.search_regions = true;
     case
 }
@@ -80,7 +80,7 @@ fn code_or_message_must_say_that_the_bucket_is_missing() {
 #[test]
 fn it_is_looked_for_once() {
     let look = json!({"type": "bucket_search", "region": "ap-beijing"});
-    let case = resolved(json!({})).reason("NoSuchBucket", "").observed("http_round_trip", look);
+    let case = resolved(json!({})).reason("NoSuchBucket", "").observed("http_round_trip", &look);
     assert_eq!(planned(&case), []);
     assert_eq!(planned(&case.not_run("deadline")), [], "nor when it was not run");
 }
@@ -98,12 +98,12 @@ fn the_domain_stays_the_same() {
 
 #[test]
 fn a_name_server_that_answered_is_needed() {
-    let mut case = Case::new().observed("resolve", answer("udp", &[])).but(server("192.0.2.1:53"));
+    let mut case = Case::new().observed("resolve", &answer("udp", &[])).but(server("192.0.2.1:53"));
     case.config.search_regions = true;
     let unanswered = Case { config: case.config.clone(), evidence: case.evidence.clone() }.reason("NoSuchBucket", "");
     assert_eq!(planned(&unanswered), []);
 
-    let second = case.observed("resolve", answer("tcp", &["203.0.113.10"])).but(server("192.0.2.2:53"));
+    let second = case.observed("resolve", &answer("tcp", &["203.0.113.10"])).but(server("192.0.2.2:53"));
     let steps = planned(&second.reason("NoSuchBucket", ""));
     assert_eq!(steps[0].peer, Some("192.0.2.2:53".parse().unwrap()));
     assert!(matches!(steps[0].action, Action::SearchBucket { transport: DnsTransport::Tcp, .. }));
