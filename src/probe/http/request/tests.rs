@@ -95,6 +95,14 @@ fn a_server_computes_the_same_signature() {
 }
 
 #[test]
+fn names_and_values_of_the_query_are_encoded() {
+    let params = vec![("a b".to_owned(), "c&d=/".to_owned()), ("e".to_owned(), String::new())];
+    let sent = Sent::by(&credential(None), &RequestPlan { params, ..plan() });
+    assert_eq!(sent.request.uri().query(), Some("a%20b=c%26d%3D%2F&e="));
+    assert_eq!(Sent::by(&credential(None), &RequestPlan { params: Vec::new(), ..plan() }).request.uri().query(), None);
+}
+
+#[test]
 fn what_was_signed_is_recorded() {
     let sent = Sent::by(&credential(None), &plan());
     assert_eq!(sent.signed.key_time, sent.given.key_time.to_string());
