@@ -6,7 +6,7 @@ use hyper::body::Body;
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
 
-use crate::evidence::{CosError, clean};
+use crate::evidence::{CosError, clean, is_harmless};
 
 /// Bytes of a body that are read. COS's error bodies are under 4 KiB.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -115,12 +115,13 @@ fn append(error: &mut CosError, path: &[String], text: &str) {
     };
     if slot.len() < MAX_TEXT {
         slot.push_str(text);
+    } else if !slot.ends_with('…') {
+        slot.push('…');
     }
 }
 
-/// Line ends matter in the strings of the signature; elsewhere control characters have no place.
+/// Line ends and blanks matter in the strings of the signature, which are compared with ours; elsewhere they have no place.
 fn defused(error: CosError) -> CosError {
-    let lines = |text: String| text.split('\n').map(|line| clean(line, MAX_TEXT)).collect::<Vec<_>>().join("\n");
     CosError {
         code: clean(&error.code, 100),
         message: clean(&error.message, 500),
@@ -128,9 +129,18 @@ fn defused(error: CosError) -> CosError {
         request_id: error.request_id.map(|text| clean(&text, 200)),
         trace_id: error.trace_id.map(|text| clean(&text, 200)),
         server_time: error.server_time.map(|text| clean(&text, 60)),
-        string_to_sign: error.string_to_sign.map(lines),
-        format_string: error.format_string.map(lines),
+        string_to_sign: error.string_to_sign.map(|text| signed_text(&text)),
+        format_string: error.format_string.map(|text| signed_text(&text)),
     }
+}
+
+fn signed_text(text: &str) -> String {
+    let defused = text.chars().map(|c| if c == '\n' || is_harmless(c) { c } else { '?' });
+    let mut kept: String = defused.take(MAX_TEXT).collect();
+    if text.chars().nth(MAX_TEXT).is_some() {
+        kept.push('…');
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -224,7 +234,8 @@ mod tests {
         // Many pieces of one element are bounded together.
         let pieces = "x&amp;".repeat(20_000);
         let error = error(format!("<Error><Code>A</Code><FormatString>{pieces}</FormatString></Error>").as_bytes());
-        assert!(error.unwrap().format_string.unwrap().len() <= MAX_TEXT + 5);
+        let text = error.unwrap().format_string.unwrap();
+        assert!(text.len() <= MAX_TEXT + 5 && text.ends_with('…'), "{}", text.len());
     }
 
     #[test]
@@ -235,6 +246,14 @@ mod tests {
             signed.replace('&', "&amp;")
         );
         assert_eq!(error(document.as_bytes()).unwrap().format_string, Some(signed));
+    }
+
+    #[test]
+    fn blanks_and_line_ends_of_what_cos_signed_are_kept() {
+        let signed = "get\n/ a \n\nhost=x\n";
+        let document =
+            format!("<Error><Code>SignatureDoesNotMatch</Code><FormatString>{signed}</FormatString></Error>");
+        assert_eq!(error(document.as_bytes()).unwrap().format_string.as_deref(), Some(signed));
     }
 
     #[test]
