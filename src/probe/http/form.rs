@@ -98,8 +98,45 @@ mod tests {
 
     #[test]
     fn no_part_holds_the_boundary() {
-        let (content_type, body) = text(&[("key", "cosprobe-boundary")], "cosprobe-boundary-");
-        let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
-        assert_eq!(body.matches(&format!("--{boundary}")).count(), 3, "{body}");
+        for (field, content) in [
+            ("cosprobe-boundary", "cosprobe-boundary-"),
+            ("cosprobe-boundary", ""),
+            ("", "cosprobe-boundary"),
+            ("--cosprobe-boundary--", "--cosprobe-boundary---"),
+        ] {
+            let (content_type, body) = text(&[("key", field)], content);
+            let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+            assert_eq!(body.matches(&format!("--{boundary}")).count(), 3, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_policy_allows_this_object_and_no_other() {
+        let credential = Credential {
+            secret_id: "AKIDfake".into(),
+            secret_key: "fakeKey".to_owned().into(),
+            token: Some("fakeToken".to_owned().into()),
+            expires_at: None,
+            source: String::new(),
+        };
+        let form = build(&credential, "b-1", "k", "12345", KeyTime { start: 1_700_000_000, end: 1_700_000_900 });
+        let body = String::from_utf8(form.body.to_vec()).unwrap();
+        let policy = body.split("name=\"policy\"\r\n\r\n").nth(1).unwrap().lines().next().unwrap();
+        let policy = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, policy).unwrap();
+        let policy: serde_json::Value = serde_json::from_slice(&policy).unwrap();
+        assert_eq!(
+            policy["conditions"],
+            serde_json::json!([
+                {"bucket": "b-1"},
+                {"key": "k"},
+                ["content-length-range", 0, 5],
+                {"x-cos-forbid-overwrite": "true"},
+                {"x-cos-security-token": "fakeToken"},
+                {"q-sign-algorithm": "sha1"},
+                {"q-ak": "AKIDfake"},
+                {"q-sign-time": "1700000000;1700000900"},
+            ])
+        );
+        assert_eq!(policy["expiration"], "2023-11-14T22:28:20.000Z");
     }
 }
