@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use cosprobe::diagnose::Severity;
-use cosprobe::evidence::{BucketSearch, Http, Purpose};
+use cosprobe::evidence::{BucketSearch, Http, Purpose, RequestIdHint};
 use cosprobe::report::Report;
 
 use crate::support::{Cosprobe, Ran, RunningLab, run, signal};
@@ -153,6 +153,8 @@ fn a_bucket_is_looked_for_only_when_asked_to_and_found() {
     assert!(found.len() > 20, "{}", found.len());
     let there: Vec<&str> = found.iter().filter(|look| look.is_found()).map(|look| look.region.as_str()).collect();
     assert_eq!(there, ["ap-shanghai"]);
+    let id = |look: &BucketSearch| RequestIdHint::decode(look.request_id.as_ref().unwrap());
+    assert!(found.iter().all(|look| id(look).is_some()), "the request id is what tells that COS answered: {found:?}");
     assert!(found.iter().all(|look| look.region != "ap-guangzhou"), "it is asked again where it is not");
     assert_eq!(roots(&report), ["BKT001"]);
     let there = "examplebucket-1250000000.cos.ap-shanghai.myqcloud.com, or --region ap-shanghai";

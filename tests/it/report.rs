@@ -40,6 +40,7 @@ const EXCHANGES: &[&str] = &[
     "tests/golden/one-address-dead.json",
     "tests/evidence/bucket-found-in-one.json",
     "tests/evidence/canary-altered-undeleted.json",
+    "tests/evidence/canary-delete403.json",
     "tests/evidence/sig-without-token.json",
 ];
 
@@ -53,6 +54,55 @@ fn exchanges_look_as_they_did() {
             snapbox::Data::read_from(&repository("tests/golden").join(name), Some(snapbox::data::DataFormat::Text));
         snapbox::Assert::new().action_env("SNAPSHOTS").eq(table, expected.raw());
     }
+}
+
+/// What `head` shows of the report with one dead address, after a change of each observation.
+fn changed_exchanges(change: impl Fn(&mut Value)) -> String {
+    let mut document: Value = serde_json::from_str(&read("tests/golden/one-address-dead.json")).unwrap();
+    document["evidence"].as_array_mut().unwrap().iter_mut().for_each(change);
+    let style = Style { view: View::Exchanges, ..Style::default() };
+    render(&report(&document.to_string()), Format::Table, style)
+}
+
+#[test]
+fn only_the_same_answers_on_the_same_port_are_shown_once() {
+    let (port_80, port_443) = ("the same answers as 203.0.113.10:80", "the same answers as 203.0.113.10:443");
+    let text = changed_exchanges(|o| {
+        if o["peer"] == "203.0.113.12:443" && o["detail"]["authentication"] == "signed" {
+            o["detail"]["status"] = 503.into();
+        }
+    });
+    assert!(text.contains(port_80) && !text.contains(port_443) && text.contains("503 Service Unavailable"), "{text}");
+    // Without the signed requests both ports answer alike.
+    let text = changed_exchanges(|o| {
+        if o["detail"]["authentication"] == "signed" {
+            o["detail"] = serde_json::json!({"type": "unknown"});
+        }
+    });
+    assert_eq!((text.matches(port_80).count(), text.matches(port_443).count()), (1, 1), "{text}");
+}
+
+#[test]
+fn the_connect_that_was_used_is_shown() {
+    let text = changed_exchanges(|o| {
+        let is_used = o["peer"] == "203.0.113.10:443";
+        if let Some(samples) = o["detail"]["samples"].as_array_mut().filter(|_| is_used) {
+            samples[0]["outcome"] = serde_json::json!({"status": "failed", "kind": "connect_timeout"});
+            samples[0]["elapsed_us"] = 3_000_000.into();
+            samples[1]["elapsed_us"] = 77_000.into();
+        }
+    });
+    assert!(text.contains("77.0 ms") && !text.contains("3000"), "{text}");
+}
+
+#[test]
+fn an_answer_that_is_not_of_cos_is_marked() {
+    let text = changed_exchanges(|o| {
+        if o["peer"] == "203.0.113.10:443" && o["stage"] == "http_round_trip" {
+            o["detail"]["headers"] = serde_json::json!([{"name": "server", "value": "gateway"}]);
+        }
+    });
+    assert!(text.contains("403 Forbidden, not COS") && text.contains("200 OK, not COS"), "{text}");
 }
 
 #[test]
