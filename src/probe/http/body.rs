@@ -10,8 +10,8 @@ use crate::evidence::{CosError, clean, is_harmless};
 
 /// Bytes of a body that are read. COS's error bodies are under 4 KiB.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-/// Characters of one element that are kept. What COS signed holds the token of a temporary key, up to 4096 bytes of it (STS
-/// documentation, "GetFederationToken") and three characters for each when encoded; cut short, it would differ from what we signed.
+/// Characters of one element that are kept. What COS signed holds the token of a temporary key: up to 4096 bytes, as the models of
+/// Tencent's SDKs for STS say, and three characters for each when encoded. Cut short, it would differ from what we signed.
 const MAX_TEXT: usize = 16 * 1024;
 
 /// Reads a body; what goes beyond the bound is not waited for.
