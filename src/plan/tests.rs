@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Action, RequestPlan, Step};
 use crate::config::{Config, Family, Limits, NameServers, Policy, Signing, Trust};
-use crate::evidence::{Evidence, Observation, Stage};
+use crate::evidence::{Detail, Evidence, Http, Observation, Stage};
 
 pub(super) const HOST: &str = "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com";
 pub(super) const PEER: &str = "203.0.113.10:443";
@@ -75,20 +75,29 @@ impl Case {
         self
     }
 
-    /// Says that the last request was not answered.
+    /// Says that the last request went out and was not answered.
     pub(super) fn unanswered(self) -> Self {
         let failed = json!({"status": "failed", "kind": "response_timeout"});
-        let mut case = self.but(json!({"outcome": failed}));
-        if let Some(crate::evidence::Detail::Http(http)) = case.evidence.observations.last_mut().map(|o| &mut o.detail)
-        {
-            (http.status, http.headers) = (None, Vec::new());
+        let case = self.but(json!({"outcome": failed}));
+        case.http(|http| (http.send_us, http.status, http.headers) = (Some(100), None, Vec::new()))
+    }
+
+    /// Changes what is recorded of the last request.
+    pub(super) fn http(mut self, change: impl FnOnce(&mut Http)) -> Self {
+        match self.evidence.observations.last_mut().map(|observation| &mut observation.detail) {
+            Some(Detail::Http(http)) => change(http),
+            other => panic!("{other:?} is no request"),
         }
-        case
+        self
     }
 
     /// Says that the last request was not sent.
     pub(super) fn not_run(self, because: &str) -> Self {
-        self.unanswered().but(json!({"outcome": {"status": "not_run", "because": because}}))
+        let mut case = self.but(json!({"outcome": {"status": "not_run", "because": because}}));
+        if let Some(Detail::Http(http)) = case.evidence.observations.last_mut().map(|o| &mut o.detail) {
+            (http.send_us, http.status, http.headers) = (None, None, Vec::new());
+        }
+        case
     }
 }
 

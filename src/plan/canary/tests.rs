@@ -167,6 +167,9 @@ fn what_was_written_or_may_have_been_is_read_back() {
     assert_eq!((step.parent, plan.method, plan.purpose), (Some(3), "GET", Purpose::CanaryRead));
     assert_eq!((plan.path.as_str(), plan.expected_body), ("/cosprobe/a b", Some(CANARY_CONTENT)));
     assert_eq!(next(&unanswered()), Some(Purpose::CanaryRead));
+    let unsent = written().but(json!({"outcome": {"status": "failed", "kind": "connection_refused"}}));
+    let unsent = unsent.http(|http| (http.send_us, http.status) = (None, None));
+    assert_eq!(next(&unsent), None, "what never went out was not written");
     for status in [301, 400, 403, 409, 412, 499] {
         let refused = looked(404).answered(json!({"purpose": "canary_write", "status": status}));
         assert_eq!(next(&refused), None, "{status}");

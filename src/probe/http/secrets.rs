@@ -154,6 +154,11 @@ mod tests {
         }
     }
 
+    /// Scrubs what came from an endpoint that was sent a key, with or without a token.
+    fn scrub(credential: &Credential, http: &mut Http, outcome: &mut Outcome) {
+        Secrets::of(Some(credential)).scrub("cos.example", http, outcome);
+    }
+
     /// Everything of a record that can hold text of a server, filled with one text.
     fn filled(text: &str) -> Http {
         let some = || Some(text.to_owned());

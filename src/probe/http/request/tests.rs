@@ -53,7 +53,8 @@ struct Sent {
 
 impl Sent {
     fn by(credential: &Credential, plan: &RequestPlan) -> Self {
-        let (request, signed) = build(Some(credential), plan, Timestamp::from_second(NOW).unwrap()).unwrap();
+        let Built { request, signed, .. } =
+            build(Some(credential), plan, Timestamp::from_second(NOW).unwrap()).unwrap();
         let authorization = request.headers()[AUTHORIZATION].to_str().unwrap();
         Self { given: parse::authorization(authorization).unwrap(), signed: signed.unwrap(), request }
     }
@@ -115,7 +116,7 @@ fn what_was_signed_is_recorded() {
 fn an_anonymous_request_carries_nothing_of_the_key() {
     let plan = RequestPlan { authentication: Authentication::Anonymous, ..plan() };
     let now = Timestamp::from_second(NOW).unwrap();
-    let (request, signed) = build(Some(&credential(Some(TOKEN))), &plan, now).unwrap();
+    let Built { request, signed, .. } = build(Some(&credential(Some(TOKEN))), &plan, now).unwrap();
     assert_eq!(signed, None);
     let names: Vec<&str> = request.headers().keys().map(hyper::header::HeaderName::as_str).collect();
     assert_eq!(names, ["host", "range", "user-agent"]);
@@ -244,7 +245,7 @@ fn a_form_carries_its_signature_within() {
     let plan = RequestPlan { method: "POST", path: "/".into(), params: vec![], headers: vec![], payload, ..plan() };
     let now = Timestamp::from_second(NOW).unwrap();
     assert!(build(None, &plan, now).is_none());
-    let (request, signed) = build(Some(&credential(Some(TOKEN))), &plan, now).unwrap();
+    let Built { request, signed, .. } = build(Some(&credential(Some(TOKEN))), &plan, now).unwrap();
     assert_eq!(signed, None);
     let names: Vec<&str> = request.headers().keys().map(hyper::header::HeaderName::as_str).collect();
     assert_eq!(names, ["host", "content-type", "user-agent"], "neither Authorization nor token");
