@@ -26,6 +26,8 @@ mod tests;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::sign::mask::masked_id;
+
 pub use chain::{Entry, Metadata, Place, State, Wishes, look};
 pub use doubts::Doubts;
 pub use json::temporary_key;
@@ -101,14 +103,7 @@ pub const WAYS_TO_SET_A_KEY: &str =
 impl Credential {
     /// The secret id with its middle left out, fit to be shown.
     pub fn masked_id(&self) -> String {
-        let characters: Vec<char> = self.secret_id.chars().collect();
-        match characters.len() {
-            0..=8 => "****".to_owned(),
-            length => {
-                let (head, tail) = (&characters[..4], &characters[length - 4..]);
-                format!("{}****{}", head.iter().collect::<String>(), tail.iter().collect::<String>())
-            }
-        }
+        masked_id(&self.secret_id)
     }
 
     /// The token as text, for the request that carries it.

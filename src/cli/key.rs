@@ -302,11 +302,7 @@ pub(super) fn signing(credential: Option<&Credential>, searched: &[Place]) -> Si
     let key = Key { searched: places.collect(), ..Key::default() };
     let Some(credential) = credential else { return Signing { key, ..Signing::default() } };
     let doubts = credential.doubts();
-    let suspects = [
-        (doubts.is_wrapped, Hypothesis::KeyTrimmed),
-        (doubts.is_encoded, Hypothesis::KeyDecoded),
-        (doubts.is_swapped, Hypothesis::IdAndKeySwapped),
-    ];
+    let suspects = [(doubts.is_wrapped, Hypothesis::KeyTrimmed), (doubts.is_encoded, Hypothesis::KeyDecoded)];
     Signing {
         has_credential: true,
         key: Key {

@@ -18,8 +18,6 @@ pub struct Doubts {
     pub is_wrapped: bool,
     /// It looks percent-encoded.
     pub is_encoded: bool,
-    /// Id and key look exchanged.
-    pub is_swapped: bool,
 }
 
 impl Credential {
@@ -27,11 +25,7 @@ impl Credential {
     pub fn doubts(&self) -> Doubts {
         let key = self.secret_key.expose_secret();
         let differs = |other: &Self| other.secret_id != self.secret_id || other.secret_key.expose_secret() != key;
-        Doubts {
-            is_wrapped: differs(&self.trimmed()),
-            is_encoded: differs(&self.decoded()),
-            is_swapped: looks_like_id(key) && !looks_like_id(&self.secret_id),
-        }
+        Doubts { is_wrapped: differs(&self.trimmed()), is_encoded: differs(&self.decoded()) }
     }
 
     /// The key without quotes, separators and written-out line ends at its ends.
@@ -45,12 +39,6 @@ impl Credential {
     pub fn decoded(&self) -> Self {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         self.with(&decoded(&self.secret_id), &decoded(self.secret_key.expose_secret()))
-    }
-
-    /// Id and key exchanged.
-    #[must_use]
-    pub fn swapped(&self) -> Self {
-        self.with(self.secret_key.expose_secret(), &self.secret_id)
     }
 
     fn with(&self, secret_id: &str, secret_key: &str) -> Self {
@@ -104,9 +92,6 @@ mod tests {
         let encoded = credential("AKIDfake", "fake%2FKey");
         assert_eq!(encoded.doubts(), Doubts { is_encoded: true, ..Doubts::default() });
         assert_eq!(encoded.decoded().secret_key.expose_secret(), "fake/Key");
-        let swapped = credential("fakeKey", "AKIDfake");
-        assert_eq!(swapped.doubts(), Doubts { is_swapped: true, ..Doubts::default() });
-        assert_eq!(swapped.swapped().secret_id, "AKIDfake");
     }
 
     proptest::proptest! {

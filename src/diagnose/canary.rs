@@ -98,6 +98,7 @@ impl<'a> Probe<'a> {
     /// A step that COS refuses.
     fn refusal(&self, (observation, http): Exchange<'_>, status: u16, doing: &str, right: &str) -> Finding {
         let row = match (&http.error, status) {
+            (Some(error), _) if error.says("FileAlreadyExists") => &BKT009,
             (Some(error), 503) if error.code == "SlowDown" => &HTP004,
             (_, 500..) => &HTP003,
             (Some(error), _) => reasons::row_of(error),
@@ -112,6 +113,7 @@ impl<'a> Probe<'a> {
                 finding.help(grant).help(reasons::DIAGNOSE)
             }
             "AUT001" => finding.confidence(Confidence::Medium).help(reasons::DIAGNOSE),
+            "BKT009" => finding.help("you: an object has come there since the write probe looked, and was not overwritten: give it a key that nothing else writes"),
             _ => reasons::help(row, finding, self.target),
         }
     }

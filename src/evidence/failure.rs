@@ -179,8 +179,6 @@ words! {
         KeyTrimmed => "key_trimmed",
         /// Undo a percent-encoding of the key.
         KeyDecoded => "key_decoded",
-        /// Exchange secret id and secret key.
-        IdAndKeySwapped => "id_and_key_swapped",
         /// Leave the token away.
         WithoutToken => "without_token",
         /// Do not sign the Host header.

@@ -46,7 +46,7 @@ pub(super) fn show(page: &mut Page, views: &[&AddressView], evidence: &Evidence)
                 shown.push((port.port, socket(view, port.port), answers));
             }
             for observation in &of_port {
-                any_refused |= observation.detail.http().is_some_and(|http| http.status >= Some(400));
+                any_refused |= observation.detail.http().is_some_and(is_refused);
                 further(page, observation);
             }
             page.blank();
@@ -55,6 +55,12 @@ pub(super) fn show(page: &mut Page, views: &[&AddressView], evidence: &Evidence)
     if any_refused {
         page.line("", "COS explains a request id at https://console.cloud.tencent.com/cos/diagnose");
     }
+}
+
+/// Whether COS may explain why it refuses a request. A 403 without a signature needs no explanation.
+fn is_refused(http: &Http) -> bool {
+    let is_signed = http.authentication == Authentication::Signed;
+    http.error.is_some() || (is_signed && http.is_usual() && http.status >= Some(400) && http.is_from_cos())
 }
 
 fn socket(view: &AddressView, port: u16) -> String {

@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::KeyTime;
+use super::mask::masked_id;
 use super::visible::short;
 
 /// The seven fields of a signature, as they were given.
@@ -92,15 +93,7 @@ const OTHER_SCHEMES: &[(&str, &str)] = &[
 impl Given {
     /// The secret id with its middle left out.
     pub fn masked_id(&self) -> String {
-        let characters: Vec<char> = self.secret_id.chars().collect();
-        match characters.as_slice() {
-            [head @ .., _, _, _, _] if head.len() > 4 => {
-                let tail = &characters[head.len()..];
-                let part = |characters: &[char]| short(&characters.iter().collect::<String>());
-                format!("{}****{}", part(&head[..4]), part(tail))
-            }
-            _ => "****".to_owned(),
-        }
+        short(&masked_id(&self.secret_id))
     }
 }
 

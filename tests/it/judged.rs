@@ -51,7 +51,7 @@ const ROWS: &[Row] = &[
     ("canary-write-slowdown", 0, "degraded", "public", "HTP004:warning:high", ""),
     ("canary-write307", 0, "degraded", "public", "HTP008:warning:high", ""),
     ("canary-write403", 1, "degraded", "public", "AUT003:error:high", ""),
-    ("canary-write409", 0, "degraded", "public", "HTP008:warning:high", ""),
+    ("canary-write409", 0, "degraded", "public", "BKT009:warning:high", ""),
     ("canary-write503", 1, "degraded", "public", "HTP003:error:high", ""),
     ("canary-write503-deleted", 1, "degraded", "public", "HTP003:error:high", ""),
     ("canary-write503-unread", 1, "degraded", "public", "BKT008:error:medium HTP003:error:high", ""),

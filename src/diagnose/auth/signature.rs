@@ -156,10 +156,6 @@ const fn cause(hypothesis: Hypothesis) -> (&'static str, &'static [&'static str]
             "with the percent-encoding of the key undone it passes",
             &["you: keep the key as the console shows it, and not percent-encoded"],
         ),
-        Hypothesis::IdAndKeySwapped => (
-            "with secret id and secret key exchanged it passes",
-            &["you: exchange secret id and secret key where they are kept"],
-        ),
         Hypothesis::WithoutToken => (
             "without the token it passes",
             &[

@@ -3,8 +3,7 @@ use serde_json::json;
 use super::super::tests::{Case, HOST, only, request};
 use super::*;
 use crate::evidence::Hypothesis::{
-    ClockCorrected, EverythingSigned, HostUnsigned, HostWithPort, IdAndKeySwapped, KeyDecoded, KeyTrimmed, PathEncoded,
-    WithoutToken,
+    ClockCorrected, EverythingSigned, HostUnsigned, HostWithPort, KeyDecoded, KeyTrimmed, PathEncoded, WithoutToken,
 };
 
 /// A run whose signed HEAD was refused, with what COS says about it.
@@ -59,26 +58,26 @@ fn only_a_path_that_is_encoded_is_tried_encoded() {
 #[test]
 fn the_looks_of_the_key_go_before_the_request_and_the_token_comes_last() {
     let mut case = refused("SignatureDoesNotMatch", "");
-    case.config.signing.key_hypotheses = vec![KeyTrimmed, IdAndKeySwapped];
+    case.config.signing.key_hypotheses = vec![KeyTrimmed, KeyDecoded];
     case.config.signing.key.has_token = true;
-    let expected = [KeyTrimmed, IdAndKeySwapped, HostUnsigned, HostWithPort, EverythingSigned, WithoutToken];
+    let expected = [KeyTrimmed, KeyDecoded, HostUnsigned, HostWithPort, EverythingSigned, WithoutToken];
     assert_eq!(all_tried(case), expected);
 }
 
 #[test]
 fn eight_are_the_most_whatever_is_in_doubt() {
     let mut case = Case::of(json!({"path": "/a b"})).answered(json!({})).reason("SignatureDoesNotMatch", "");
-    case.config.signing.key_hypotheses = vec![KeyTrimmed, KeyDecoded, IdAndKeySwapped];
+    case.config.signing.key_hypotheses = vec![KeyTrimmed, KeyDecoded];
     case.config.signing.key.has_token = true;
     let expected = [
         ClockCorrected,
         KeyTrimmed,
         KeyDecoded,
-        IdAndKeySwapped,
         HostUnsigned,
         HostWithPort,
         PathEncoded,
         EverythingSigned,
+        WithoutToken,
     ];
     assert_eq!(all_tried(clock(case, 600_500)), expected);
 }

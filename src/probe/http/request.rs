@@ -90,7 +90,6 @@ fn changed(credential: &Credential, hypothesis: Option<Hypothesis>) -> Credentia
     match hypothesis {
         Some(Hypothesis::KeyTrimmed) => credential.trimmed(),
         Some(Hypothesis::KeyDecoded) => credential.decoded(),
-        Some(Hypothesis::IdAndKeySwapped) => credential.swapped(),
         Some(Hypothesis::WithoutToken) => Credential { token: None, ..credential.clone() },
         _ => credential.clone(),
     }

@@ -13,7 +13,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("target", &["error", "region", "addr"]),
     ("config", &["target", "evidence::DnsTransport", "evidence::Hypothesis", "evidence::Key"]),
-    ("credential", &["error"]),
+    ("credential", &["error", "sign::mask"]),
     ("issuer", &["credential", "error", "evidence::clean", "sign"]),
     ("evidence", &["target"]),
     ("plan", &["config", "target", "addr", "region", "evidence"]),
