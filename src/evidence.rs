@@ -220,6 +220,11 @@ pub(crate) fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// Text of several lines, fit to be shown: every control character but the line end becomes `?`.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if is_harmless(c) || c == '\n' { c } else { '?' }).collect()
+}
+
 /// Whether a character neither controls a terminal nor reorders what surrounds it there.
 pub(crate) fn is_harmless(c: char) -> bool {
     let is_bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

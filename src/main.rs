@@ -172,7 +172,8 @@ fn print(text: &str) -> Result<u8, Error> {
     Ok(exit::HEALTHY)
 }
 
-/// Writes to standard error; when even that is closed there is nobody left to tell.
+/// Writes to standard error; when even that is closed there is nobody left to tell. What users typed may stand in a message, and
+/// moves no cursor there.
 fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+    let _ = writeln!(std::io::stderr().lock(), "{}", cosprobe::evidence::printable(text.trim_end()));
 }

@@ -262,4 +262,57 @@ mod tests {
         assert_eq!(recorded("x-cos-request-id").as_deref(), Some("id"));
         assert_eq!(recorded("location").as_deref(), Some("https://h.example/a"), "nothing of a user and no query");
     }
+
+    /// Opens a connection for a request of a scenario's endpoint, where no step before has left one.
+    #[cfg(feature = "lab")]
+    fn opened(scenario: &str, authentication: Authentication) -> Result<(), Outcome> {
+        use crate::evidence::{Purpose, Stage};
+        use crate::plan::{Action, Payload};
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let scenario = crate::lab::find(scenario).unwrap();
+            let lab = crate::lab::Lab::start(scenario).await.unwrap();
+            let job = crate::cli::demo_job(scenario, &lab).unwrap();
+            let (_stop, cancelled) = tokio::sync::watch::channel(None);
+            let context = Context::new(job.config, job.credential, cancelled).unwrap();
+            let plan = RequestPlan {
+                protocol: Protocol::Https,
+                method: "HEAD",
+                host_header: lab.host().to_owned(),
+                path: "/".to_owned(),
+                params: Vec::new(),
+                headers: Vec::new(),
+                authentication,
+                token_header: "x-cos-security-token",
+                purpose: Purpose::Probe,
+                hypothesis: None,
+                time_shift_seconds: 0,
+                payload: Payload::Empty,
+                expected_body: None,
+            };
+            let step = Step {
+                parent: None,
+                stage: Stage::HttpRoundTrip,
+                endpoint: Some(lab.host().to_owned()),
+                peer: Some((scenario.addresses[0], 443).into()),
+                action: Action::Request(plan.clone()),
+            };
+            let end = Instant::now() + context.config.limits.attempt_timeout;
+            open(&context, &step, &plan, end).await.map(drop)
+        })
+    }
+
+    #[test]
+    #[cfg(feature = "lab")]
+    fn a_connection_that_has_to_be_made_anew_carries_a_signature_only_when_it_is_trusted() {
+        use crate::evidence::NotRunReason;
+
+        assert_eq!(opened("healthy-private", Authentication::Signed), Ok(()));
+        for scenario in ["tls-untrusted", "tls-wrong-name", "tls-expired"] {
+            let refused = Err(Outcome::NotRun { because: NotRunReason::NotTrusted });
+            assert_eq!(opened(scenario, Authentication::Signed), refused, "{scenario}");
+            assert_eq!(opened(scenario, Authentication::Anonymous), Ok(()), "{scenario}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::config::Policy;
 use crate::diagnose::{AddressView, Finding, Verdict, addresses, diagnose, verdict};
-use crate::evidence::{Evidence, Observation, Stage, is_harmless};
+use crate::evidence::{Evidence, Observation, Stage, is_harmless, printable};
 use crate::target::Target;
 
 /// The version that is written.
@@ -172,13 +172,13 @@ const OF_SEVERAL_LINES: [&str; 2] = ["format_string", "string_to_sign"];
 /// line of their own. A report of ours was cleaned when it was recorded and stays as it is.
 fn defuse(value: &mut Value) {
     match value {
-        Value::String(text) => *text = without_controls(text, false),
+        Value::String(text) => *text = without_controls(text),
         Value::Array(items) => items.iter_mut().for_each(defuse),
         Value::Object(members) => {
             for (name, member) in members {
                 match member {
                     Value::String(text) if OF_SEVERAL_LINES.contains(&name.as_str()) => {
-                        *text = without_controls(text, true);
+                        *text = printable(text);
                     }
                     member => defuse(member),
                 }
@@ -188,8 +188,8 @@ fn defuse(value: &mut Value) {
     }
 }
 
-fn without_controls(text: &str, keep_line_ends: bool) -> String {
-    text.chars().map(|c| if is_harmless(c) || (keep_line_ends && c == '\n') { c } else { '?' }).collect()
+fn without_controls(text: &str) -> String {
+    text.chars().map(|c| if is_harmless(c) { c } else { '?' }).collect()
 }
 
 /// What is read of a saved report. Everything derived is derived anew, so that words of a later version do no harm there.

@@ -60,3 +60,17 @@ fn standard_output_by_its_path_is_appended_to() {
     let text = fs::read_to_string(&log).unwrap();
     assert!(text.starts_with("earlier line\n") && text.contains("healthy"), "{text}");
 }
+
+#[test]
+fn what_was_typed_moves_no_cursor_in_a_message() {
+    for arguments in [
+        &["check", "127.0.0.1:9", "--profile", "a\u{1b}[2J"][..],
+        &["check", "a\u{1b}[2Jb"],
+        &["sign", "--verify", "q-\u{1b}[2J"],
+        &["head", "127.0.0.1:9", "--put-canary", "\u{1b}[2J"],
+    ] {
+        let ran = Cosprobe::new(arguments).variable("COS_SECRET_ID", "").run();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");
+        assert!(ran.stderr.starts_with("error: ") && !ran.stderr.contains('\u{1b}'), "{arguments:?}: {ran:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc;
 use std::thread;
 
-use crate::support::{Cosprobe, RunningLab};
+use crate::support::{Cosprobe, RunningLab, runtime};
 
 const ID: &str = "AKIDfakeFAKEfakeFAKEfakeFAKEfake0001";
 const KEY: &str = "fakeSecretKeyForTestVectors00001";
@@ -122,4 +122,18 @@ fn the_password_of_a_proxy_is_not_shown() {
             assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{format}: {ran:?}");
         }
     }
+}
+
+#[test]
+fn a_panic_that_tells_all_it_knows_tells_no_secret() {
+    let (job, secrets) = runtime().block_on(async {
+        let scenario = cosprobe::lab::find("temporary-key").unwrap();
+        let lab = cosprobe::lab::Lab::start(scenario).await.unwrap();
+        let key = lab.key().unwrap();
+        (cosprobe::cli::demo_job(scenario, &lab).unwrap(), [key.secret_key, key.token.unwrap()])
+    });
+    let panicked = std::panic::catch_unwind(|| panic!("a defect: {:?} {:?}", job.credential, job.config));
+    let message = *panicked.unwrap_err().downcast::<String>().unwrap();
+    assert!(message.contains("secret_key") && message.contains("key_hypotheses"), "{message}");
+    assert!(secrets.iter().all(|secret| !message.contains(secret)), "{message}");
 }
