@@ -8,6 +8,7 @@ mod credentials;
 mod demo;
 mod explain;
 mod head;
+mod input;
 mod key;
 mod machine;
 mod output;

@@ -1,7 +1,6 @@
 //! `check`: flags and environment to a configuration.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
+use super::input::read_text;
 use super::key::{Chosen, KeyArgs, signing};
 use super::output::OutputArgs;
 use super::values::{self, ResolverArg};
@@ -261,24 +261,6 @@ fn read_targets(path: &PathBuf) -> Result<Vec<String>, Error> {
         .map(|line| line.split('#').next().unwrap_or_default().trim().to_owned())
         .filter(|line| !line.is_empty())
         .collect())
-}
-
-/// Reads a text file, or standard input for `-`. Input beyond 64 MiB is refused.
-pub(super) fn read_text(path: &PathBuf, what: &'static str) -> Result<String, Error> {
-    const MOST: u64 = 64 * 1024 * 1024;
-    let failed = |source| Error::Read { what, path: path.clone(), source };
-    let mut bytes = Vec::new();
-    if path.as_os_str() == "-" {
-        std::io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes)).map_err(failed)?;
-    }
-    let malformed =
-        |problem: &str| Error::Malformed { expected: "a text file", path: path.clone(), problem: problem.to_owned() };
-    if bytes.len() as u64 > MOST {
-        return Err(malformed("it is larger than 64 MiB"));
-    }
-    String::from_utf8(bytes).map_err(|_| malformed("it is not UTF-8"))
 }
 
 /// Reads a saved report and judges it again.

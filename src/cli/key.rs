@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
-use super::check::read_text;
+use super::input::read_text;
 use super::machine::ThisMachine;
 use super::values;
 use crate::config::Signing;

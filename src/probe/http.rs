@@ -266,8 +266,8 @@ mod tests {
     /// Opens a connection for a request of a scenario's endpoint, where no step before has left one.
     #[cfg(feature = "lab")]
     fn opened(scenario: &str, authentication: Authentication) -> Result<(), Outcome> {
-        use crate::evidence::{Purpose, Stage};
-        use crate::plan::{Action, Payload};
+        use crate::evidence::Stage;
+        use crate::plan::Action;
 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -276,21 +276,7 @@ mod tests {
             let job = crate::cli::demo_job(scenario, &lab).unwrap();
             let (_stop, cancelled) = tokio::sync::watch::channel(None);
             let context = Context::new(job.config, job.credential, cancelled).unwrap();
-            let plan = RequestPlan {
-                protocol: Protocol::Https,
-                method: "HEAD",
-                host_header: lab.host().to_owned(),
-                path: "/".to_owned(),
-                params: Vec::new(),
-                headers: Vec::new(),
-                authentication,
-                token_header: "x-cos-security-token",
-                purpose: Purpose::Probe,
-                hypothesis: None,
-                time_shift_seconds: 0,
-                payload: Payload::Empty,
-                expected_body: None,
-            };
+            let plan = RequestPlan { authentication, ..request::tests::plan() };
             let step = Step {
                 parent: None,
                 stage: Stage::HttpRoundTrip,

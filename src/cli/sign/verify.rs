@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::{Answer, SignArgs, SignFormat, show, to_json};
-use crate::cli::check::read_text;
+use crate::cli::input::read_text;
 use crate::credential::Credential;
 use crate::error::{Error, exit, usage};
 use crate::sign::Request;

@@ -129,4 +129,4 @@ fn request_target(plan: &RequestPlan) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

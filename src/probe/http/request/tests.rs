@@ -22,7 +22,8 @@ fn credential(token: Option<&str>) -> Credential {
     }
 }
 
-fn plan() -> RequestPlan {
+/// A signed GET of an object.
+pub(in crate::probe::http) fn plan() -> RequestPlan {
     RequestPlan {
         protocol: Protocol::Https,
         method: "GET",
