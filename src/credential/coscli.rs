@@ -9,16 +9,20 @@ use aes::cipher::{BlockCipherDecrypt, KeyInit};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use serde_saphyr::Location;
 
 use super::chain::{Found, State, Wishes, in_home};
 use super::coscmd::region_of_endpoint;
-use super::parts::{Part, Parts, malformed, place};
+use super::parts::{Part, Parts, fault_place, malformed, place};
 use super::{Regions, Surroundings};
 use crate::error::{Error, usage};
 
 /// coscli's constant, filled up with zeros.
 const KEY: &[u8; 16] = b"coscli-secret\0\0\0";
 const BLOCK: usize = 16;
+
+/// The words of a file that a mistake in it can be told with.
+const NAMES: &[&str] = &["secretid", "secretkey", "sessiontoken", "mode", "cvmrolename", "disableencryption"];
 
 /// Looks at coscli's file.
 pub(super) fn look(around: &dyn Surroundings, wishes: &Wishes) -> Found {
@@ -52,8 +56,9 @@ pub(super) fn look(around: &dyn Surroundings, wishes: &Wishes) -> Found {
 fn read(text: &str, path: &Path) -> Result<Value, Error> {
     let expected = "a YAML file of coscli";
     let value: Value = serde_saphyr::from_str(text).map_err(|error| {
-        let at =
-            error.location().map_or_else(String::new, |at| format!("line {}, column {}: ", at.line(), at.column()));
+        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let place = |at: Location| fault_place(text, (number(at.line()), number(at.column())), NAMES) + ": ";
+        let at = error.location().map(place).unwrap_or_default();
         malformed(expected, path, format!("{at}it is not YAML there, look at the indentation and the quotes"))
     })?;
     if value.pointer("/cos/base").is_some_and(Value::is_object) {

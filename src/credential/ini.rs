@@ -7,6 +7,10 @@ use configparser::ini::Ini;
 use super::parts::{Part, malformed, place};
 use crate::error::Error;
 
+/// The names that a line cut off after them can be told with.
+const NAMES: &[&str] =
+    &["secret_id", "access_id", "secret_key", "token", "session_token", "security_token", "expired_time"];
+
 /// A file that was read.
 pub(super) struct IniFile<'a> {
     ini: Ini,
@@ -38,9 +42,12 @@ impl<'a> IniFile<'a> {
             let line = line.trim();
             !line.is_empty() && !line.starts_with(['#', ';', '[']) && !line.contains(['=', ':'])
         };
-        match self.text.lines().position(is_cut) {
-            Some(index) => {
-                let problem = format!("line {}: there is no = in it, it should be name = value", index + 1);
+        match self.text.lines().enumerate().find(|(_, line)| is_cut(line)) {
+            Some((index, line)) => {
+                // What is left may be a secret: it is told only when it is the name of a key.
+                let name = NAMES.iter().find(|name| line.trim().eq_ignore_ascii_case(name));
+                let it = name.map_or_else(String::new, |name| format!(", {name}"));
+                let problem = format!("line {}{it}: there is no = in it, it should be name = value", index + 1);
                 Err(malformed("an INI file", self.path, problem))
             }
             None => Ok(()),

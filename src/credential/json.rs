@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::Credential;
-use super::parts::{Part, Parts, malformed, place, to_the_second};
+use super::parts::{Part, Parts, fault_place, malformed, place, to_the_second};
 use crate::error::Error;
 
 const ID: &[&str] = &["secretId", "tmpSecretId", "TmpSecretId", "secret_id"];
@@ -18,17 +18,18 @@ const EXPIRY: &[&str] = &["expiredTime", "ExpiredTime", "expiresAt", "expiration
 pub(super) fn parts(text: &str, path: &Path) -> Result<Parts, Error> {
     let is_of = |problem: String| malformed("a JSON file with a key", path, problem);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let value: Value = serde_json::from_str(text).map_err(|error| is_of(place_of(&error)))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| is_of(break_of(text, &error)))?;
     let Value::Object(outer) = value else { return Err(is_of("it should be an object { … }".to_owned())) };
     let named = |key: &str| place(text, 0, key, path);
     read(&outer, named).map_err(is_of)
 }
 
-/// Where JSON breaks off or goes wrong, without a word of it.
-fn place_of(error: &serde_json::Error) -> String {
+/// Where JSON breaks off or goes wrong, and what to do.
+fn break_of(text: &str, error: &serde_json::Error) -> String {
     let what =
         if error.is_eof() { "it ends in the middle" } else { "it is not JSON there, look at the quotes and commas" };
-    format!("line {}, column {}: {what}", error.line(), error.column())
+    let names = [ID, KEY, TOKEN, EXPIRY].concat();
+    format!("{}: {what}", fault_place(text, (error.line(), error.column()), &names))
 }
 
 /// The parts, from the object itself or from the one inside it that STS and its SDK put them into.

@@ -142,6 +142,27 @@ pub(super) fn place(text: &str, from: usize, key: &str, path: &Path) -> String {
     }
 }
 
+/// Where a file breaks off or goes wrong, without a word of it but the name of the key before that place.
+///
+/// `line` counts from 1, `column` in bytes from 1.
+pub(super) fn fault_place(text: &str, (line, column): (usize, usize), names: &[&str]) -> String {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let name_at = |at: usize| {
+        let is_inside = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let is_here = |name: &&&str| {
+            let head = text.get(at..at + name.len());
+            let rest = text.get(at + name.len()..).unwrap_or_default().trim_start_matches(['"', '\'']);
+            head.is_some_and(|head| head.eq_ignore_ascii_case(name)) && rest.trim_start().starts_with([':', '='])
+        };
+        if is_inside { None } else { names.iter().find(is_here) }
+    };
+    let mut backwards = (0..text.len().min(start.saturating_add(column))).rev().filter(|at| text.is_char_boundary(*at));
+    match backwards.find_map(name_at) {
+        Some(name) => format!("line {line}, column {column}, at or after {name}"),
+        None => format!("line {line}, column {column}"),
+    }
+}
+
 /// A file that is not what its owner would write.
 pub(super) fn malformed(expected: &'static str, path: &Path, problem: String) -> Error {
     Error::Malformed { expected, path: path.to_owned(), problem }

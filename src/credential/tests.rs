@@ -109,25 +109,28 @@ fn a_file_that_cannot_be_used_is_an_error_that_names_it() {
         let locked = Around::default().write_with_mode(path, "", 0).fault();
         assert!(locked.starts_with("cannot read") && locked.contains(path), "{source}: {locked}");
     }
+    let (yaml, ini, json, sdk) = (".cos.yaml", ".cos.conf", ".tccli/default.credential", ".tencentcloud/credentials");
     for (path, text, named) in [
-        (".cos.yaml", format!("cos:\n  base:\n    secretid: \"{KEY}\n"), "line "),
-        (".cos.yaml", format!("cos:\n  base:\n    secretid: {{{KEY}\n"), "line "),
-        (".cos.yaml", format!("cos:\n  base:\n   secretkey: a\n  secretid: {KEY}: x\n"), "line 4"),
-        (".cos.yaml", format!("- {KEY}\n"), "cos:"),
-        (".cos.yaml", format!("cos:\n  base:\n    secretid: [{KEY}]\n"), "secretid in line 3"),
+        (yaml, format!("cos:\n  base:\n    secretid: \"{KEY}\n"), "at or after secretid"),
+        (yaml, format!("cos:\n  base:\n    secretid: {{{KEY}\n"), "at or after secretid"),
+        (yaml, format!("cos:\n  base:\n   secretkey: a\n  secretid: {KEY}: x\n"), "line 4"),
+        (yaml, format!("- {KEY}\n"), "cos:"),
+        (yaml, format!("cos:\n  base:\n    secretid: [{KEY}]\n"), "secretid in line 3"),
+        (yaml, format!("cos:\n  base:\n    secretkey: 0123\n    sessiontoken: {KEY}\n"), "secretkey in line 3"),
+        (ini, format!("[common\nsecret_key = {KEY}\n"), "line 1"),
+        (ini, format!("[common]\nsecret_id = {ID}\n{KEY}\n"), "line 3"),
+        (ini, format!("[common]\nsecret_id = {ID}\nsecret_key = {KEY}\n= {KEY}\n"), "line 4"),
         (
-            ".cos.yaml",
-            format!("cos:\n  base:\n    secretid: a\n    secretkey: 0123\n    sessiontoken: {KEY}\n"),
-            "secretkey in line 4",
+            json,
+            format!("{{\"secretId\": \"{ID}\",\n\"secretKey\": \"{KEY}"),
+            "line 2, column 46, at or after secretKey: it",
         ),
-        (".cos.conf", format!("[common\nsecret_key = {KEY}\n"), "line 1"),
-        (".cos.conf", format!("[common]\nsecret_id = {ID}\n{KEY}\n"), "line 3"),
-        (".cos.conf", format!("[common]\nsecret_id = {ID}\nsecret_key = {KEY}\n= {KEY}\n"), "line 4"),
-        (".tccli/default.credential", format!("{{\"secretId\": \"{ID}\",\n\"secretKey\": \"{KEY}"), "line 2"),
-        (".tccli/default.credential", format!("{{\"secretId\": [\"{KEY}\"]}}"), "secretId in line 1"),
-        (".tccli/default.credential", format!("[\"{KEY}\"]"), "object"),
-        (".tccli/default.credential", format!("{{\"secretId\": \"{ID}\", \"secretKey\": {KEY}}}"), "line 1"),
-        (".tencentcloud/credentials", format!("[default]\nsecret_id = {ID}\nsecret_key\n"), "line 3"),
+        (json, format!("{{\"secretId\": [\"{KEY}\"]}}"), "secretId in line 1"),
+        (json, format!("[\"{KEY}\"]"), "object"),
+        (json, format!("{{\"secretId\": \"{ID}\", \"secretKey\": {KEY}}}"), "at or after secretKey: it is not JSON"),
+        (json, format!("{{\"ä\": \"secretKey\",\n\"tmpSecretId\": \"{ID}\",\n"), "line 3, column 0, at or after tmpS"),
+        (json, format!("{{\"{KEY}"), "line 1, column 34: it ends"),
+        (sdk, format!("[default]\nsecret_id = {ID}\nsecret_key\n"), "line 3, secret_key: there is no ="),
     ] {
         let fault = Around::default().write(path, &text).fault();
         assert!(fault.contains(path) && fault.contains(named), "{text}: {fault}");
