@@ -11,6 +11,7 @@ mod head;
 mod input;
 mod key;
 mod machine;
+mod network;
 mod output;
 mod sign;
 mod temporary;

@@ -1,18 +1,17 @@
 //! `check`: flags and environment to a configuration.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
 use super::input::read_text;
 use super::key::{Chosen, KeyArgs, signing};
+use super::network::NetworkArgs;
 use super::output::OutputArgs;
-use super::values::{self, ResolverArg};
-use crate::config::{Config, ConnectTo, Family, Limits, NameServers, Policy, Route, Signing, Trust};
+use super::values;
+use crate::config::{Config, Limits, Policy, Route, Signing, Trust};
 use crate::credential::{Credential, Place};
 use crate::error::{Error, usage};
 use crate::target::{COS_SUFFIXES, EndpointRole, ROLES, Target, TargetDefaults};
@@ -40,37 +39,9 @@ pub struct CheckArgs {
     #[arg(short, long, value_name = "N", env = "COSPROBE_PORT", value_delimiter = ',', default_value = "80,443",
         value_parser = clap::value_parser!(u16).range(1..))]
     port: Vec<u16>,
-    /// Use IPv4 only
-    #[arg(short = '4', long, env = "COSPROBE_IPV4", value_parser = FalseyValueParser::new(), conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Use IPv6 only
-    #[arg(short = '6', long, env = "COSPROBE_IPV6", value_parser = FalseyValueParser::new())]
-    ipv6: bool,
-    /// TCP connects per address and port; 5 for `check`, 1 for `head`
-    #[arg(short, long, value_name = "N", env = "COSPROBE_COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    count: Option<u16>,
-    /// Time between the starts of two connects to one address and port
-    #[arg(short, long, value_name = "TIME", env = "COSPROBE_INTERVAL", default_value = "4ms", value_parser = values::duration)]
-    interval: Duration,
-    /// Time for one look-up, connect, handshake or request
-    #[arg(short, long, value_name = "TIME", env = "COSPROBE_TIMEOUT", default_value = "3", value_parser = values::positive_duration)]
-    timeout: Duration,
-    /// Time for the whole run
-    #[arg(long, value_name = "TIME", env = "COSPROBE_DEADLINE", default_value = "20", value_parser = values::positive_duration)]
-    deadline: Duration,
-    /// Steps under way at the same time
-    #[arg(long, value_name = "N", env = "COSPROBE_CONCURRENCY", default_value = "64",
-        value_parser = clap::value_parser!(u16).range(1..))]
-    concurrency: u16,
-    /// Name server to ask instead of the machine's own: system, vpc, dnspod, IP[:PORT], udp://…, tcp://… (repeatable)
-    #[arg(long, env = "COSPROBE_RESOLVER", value_delimiter = ',', value_parser = values::resolver)]
-    resolver: Vec<ResolverArg>,
-    /// Name server behind `vpc`, instead of Tencent's pair (repeatable)
-    #[arg(long, value_name = "IP", env = "COSPROBE_VPC_RESOLVER", value_delimiter = ',')]
-    vpc_resolver: Vec<IpAddr>,
-    /// Connect to ADDR:PORT for HOST:PORT, as curl does; HOST may be a resolved address (repeatable)
-    #[arg(long, value_name = "HOST:PORT:ADDR:PORT", env = "COSPROBE_CONNECT_TO", value_delimiter = ',', value_parser = values::connect_to)]
-    connect_to: Vec<ConnectTo>,
+    /// How the network is asked.
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
     /// PEM file with CA certificates to trust beside the system's
     #[arg(long, value_name = "FILE", env = "COSPROBE_CACERT")]
     cacert: Option<PathBuf>,
@@ -141,17 +112,10 @@ impl CheckArgs {
         let Chosen { credential, searched, notes, .. } = key;
         let config = Config {
             targets,
-            limits: Limits {
-                attempt_timeout: self.timeout,
-                deadline: self.deadline,
-                count: self.count.unwrap_or(Limits::default().count),
-                interval: self.interval,
-                concurrency: usize::from(self.concurrency),
-                ..Limits::default()
-            },
-            family: self.family(),
-            name_servers: self.name_servers(),
-            connect_to: self.connect_to.clone(),
+            limits: self.network.limits(&Limits::default()),
+            family: self.network.family(),
+            name_servers: self.network.name_servers(),
+            connect_to: self.network.connect_to.clone(),
             trust: Trust { ca_file: self.cacert.clone() },
             signing: Signing {
                 anonymous_only: self.key.anonymous,
@@ -173,11 +137,6 @@ impl CheckArgs {
         Ok(Job { config, credential, searched, notes, labels: self.label.iter().cloned().collect() })
     }
 
-    /// `--count`, where it is given.
-    pub(super) const fn count(&self) -> Option<u16> {
-        self.count
-    }
-
     /// The targets, each host once.
     fn parsed_targets(&self, key: &mut Chosen) -> Result<Vec<Target>, Error> {
         let defaults = TargetDefaults {
@@ -190,7 +149,7 @@ impl CheckArgs {
         let mut targets: Vec<Target> = Vec::new();
         for text in self.targets.iter().chain(&from_file) {
             let target = key.target(text, &defaults)?;
-            if let Some(address) = target.address().filter(|address| !self.family().allows(*address)) {
+            if let Some(address) = target.address().filter(|address| !self.network.family().allows(*address)) {
                 return usage(format!("{address} is not of the address family that -4 or -6 asks for"));
             }
             match targets.iter_mut().find(|earlier| earlier.host == target.host) {
@@ -217,26 +176,6 @@ impl CheckArgs {
             );
         }
         Ok(targets)
-    }
-
-    const fn family(&self) -> Family {
-        match (self.ipv4, self.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Both,
-        }
-    }
-
-    fn name_servers(&self) -> NameServers {
-        let mut servers = NameServers { system: self.resolver.is_empty(), extra: Vec::new() };
-        for resolver in &self.resolver {
-            match resolver {
-                ResolverArg::System => servers.system = true,
-                ResolverArg::Vpc => servers.extra.extend(values::vpc_servers(&self.vpc_resolver)),
-                ResolverArg::Server(server) => servers.extra.push(*server),
-            }
-        }
-        servers
     }
 
     /// Notes about the key and the targets that are worth a look before the run.

@@ -42,7 +42,7 @@ impl HeadArgs {
             );
         }
         let mut job = self.check.job().await?;
-        job.config.limits.count = self.check.count().unwrap_or(1);
+        job.config.limits.count = self.check.network.count.unwrap_or(1);
         self.canary.join(&mut job)?;
         Ok(job)
     }
