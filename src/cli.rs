@@ -13,6 +13,7 @@ mod key;
 mod machine;
 mod network;
 mod output;
+mod regions;
 mod sign;
 mod temporary;
 mod values;
@@ -26,6 +27,7 @@ pub use demo::{demo_job, demo_list, demo_scenario};
 pub use explain::ExplainArgs;
 pub use head::{CanaryArgs, HeadArgs};
 pub use output::{OutputArgs, write_report};
+pub use regions::RegionsArgs;
 pub use sign::{Answer, SignArgs};
 
 /// Tells whether this machine can reach a Tencent Cloud COS bucket well, over which network, and if not, why.
@@ -76,6 +78,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// List the sources of keys and what they hold, or get a temporary key from STS
     Credentials(Box<CredentialsArgs>),
+    /// List the regions of COS, or find out which of them is near
+    Regions(RegionsArgs),
     /// Make a COS request signature, pre-signed URL or upload form, or verify one; offline
     Sign(Box<SignArgs>),
     /// Print the JSON Schema of the report

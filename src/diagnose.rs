@@ -11,6 +11,7 @@ mod dns;
 mod fold;
 mod host;
 mod http;
+mod regions;
 mod route;
 mod tcp;
 mod tls;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use codes::{CODES, CodeRow, find_code};
 pub use host::MACHINE;
+pub use regions::{RegionView, rank};
 pub use verdict::{Status, Verdict, verdict};
 pub(crate) use view::listed;
 pub use view::{AddressView, PortView, Spread, addresses, milliseconds, route_of};

@@ -31,6 +31,7 @@ use tokio::sync::watch;
 use config::Config;
 use credential::Credential;
 use error::Error;
+use evidence::Evidence;
 use report::{Ended, Report, Run};
 use run::{Ending, Progress};
 
@@ -47,9 +48,7 @@ pub async fn check(
 ) -> Result<Report, Error> {
     let started_at = Timestamp::now();
     let policy = config.policy.clone();
-    let (stop, cancelled) = watch::channel(None);
-    let context = probe::Context::new(config, credential, cancelled)?;
-    let (evidence, ending) = run::run(&context, &stop, interrupt, progress).await;
+    let (evidence, ending) = observe(config, credential, interrupt, progress).await?;
     let ended_because = match ending {
         Ending::Completed => Ended::Completed,
         Ending::Deadline => Ended::Deadline,
@@ -57,6 +56,21 @@ pub async fn check(
     };
     let run = Run { started_at, ended_at: Timestamp::now(), ended_because, labels };
     Ok(Report::new(evidence, policy, run))
+}
+
+/// Observes only. `interrupt` resolves when the user wants the run to end early.
+///
+/// # Errors
+/// When the run cannot begin. A network that fails is in the evidence, not an error.
+pub async fn observe(
+    config: Config,
+    credential: Option<Credential>,
+    interrupt: impl Future<Output = ()>,
+    progress: impl FnMut(Progress<'_>),
+) -> Result<(Evidence, Ending), Error> {
+    let (stop, cancelled) = watch::channel(None);
+    let context = probe::Context::new(config, credential, cancelled)?;
+    Ok(run::run(&context, &stop, interrupt, progress).await)
 }
 
 /// Judges a saved report again. The text is the JSON that `--format json` wrote.

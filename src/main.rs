@@ -5,7 +5,7 @@ mod progress;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use cosprobe::cli::{Answer, CheckArgs, Command, HeadArgs, Job, OutputArgs, replay_file, write_report};
+use cosprobe::cli::{Answer, CheckArgs, Command, HeadArgs, Job, OutputArgs, RegionsArgs, replay_file, write_report};
 use cosprobe::error::{Error, exit};
 use cosprobe::report::{Format, Report, Style, View, exit_code, render, schema};
 use cosprobe::run::Progress;
@@ -42,6 +42,7 @@ fn execute(command: Command) -> Result<u8, Error> {
             let (text, code) = block_on(arguments.text())?;
             print(&text).map(|_| code)
         }
+        Command::Regions(arguments) => regions(&arguments),
         Command::Sign(arguments) => answer(&block_on(arguments.answer())?),
         Command::Schema => print(&schema()),
     }
@@ -64,6 +65,15 @@ fn run(job: Job, arguments: &CheckArgs) -> Result<Report, Error> {
         }
     }
     block_on(observe(job, Shown::new(arguments.output.quiet, arguments.verbose)))
+}
+
+fn regions(arguments: &RegionsArgs) -> Result<u8, Error> {
+    let Some(config) = arguments.config()? else { return answer(&arguments.answer(None)) };
+    let (evidence, ending) = block_on(async {
+        let mut shown = Shown::new(false, false);
+        cosprobe::observe(config, None, interrupted(), |progress| shown.update(&progress)).await
+    })?;
+    answer(&arguments.answer(Some((&evidence, ending))))
 }
 
 #[cfg(feature = "lab")]

@@ -12,6 +12,7 @@ mod table;
 
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
 pub use schema::schema;
+pub use table::latency;
 
 use crate::diagnose::{Severity, Status};
 use crate::error::exit;

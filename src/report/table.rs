@@ -4,6 +4,8 @@ mod addresses;
 
 use anstyle::{AnsiColor, Style as Paint};
 
+pub use addresses::latency;
+
 use super::page::{Page, words};
 use super::{Ended, Report, Style, View, exchanges};
 use crate::diagnose::{AddressView, Finding, MACHINE, Severity, Status, milliseconds};

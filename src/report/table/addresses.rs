@@ -76,7 +76,7 @@ fn folded(address: &str) -> String {
 fn port_cells(port: &PortView, evidence: &Evidence, style: Style) -> [Cell; 6] {
     let connects = Cell::new(format!("{}/{}", port.connected, port.attempts));
     let latency = match &port.outcome {
-        Outcome::Succeeded => Cell::new(latency_text(port)),
+        Outcome::Succeeded => Cell::new(latency(port.kernel_rtt_us, port.connect_us, port.with_syn_retransmits)),
         Outcome::Failed { kind, from, .. } => {
             let by = from.map_or_else(String::new, |from| format!(", says {from}"));
             Cell::new(format!("{}{by}", words(kind))).fg(Color::Red)
@@ -88,12 +88,14 @@ fn port_cells(port: &PortView, evidence: &Evidence, style: Style) -> [Cell; 6] {
     [Cell::new(port.port), connects, latency, tls, http, signed]
 }
 
-fn latency_text(port: &PortView) -> String {
-    let lost = match port.with_syn_retransmits {
+/// Round trips in milliseconds as minimum, median and maximum: the kernel's, and where it has none the process's; and how many of
+/// the connects lost a SYN.
+pub fn latency(kernel_rtt_us: Option<Spread>, connect_us: Option<Spread>, with_lost_syn: u32) -> String {
+    let lost = match with_lost_syn {
         0 => String::new(),
         count => format!(", {count} with lost SYN"),
     };
-    match (port.kernel_rtt_us, port.connect_us) {
+    match (kernel_rtt_us, connect_us) {
         (Some(rtt), _) => format!("{}{lost}", three(rtt)),
         (None, Some(connect)) => format!("{} (user time){lost}", three(connect)),
         (None, None) => format!("unknown{lost}"),

@@ -1,0 +1,212 @@
+//! `regions`: the table of regions, and which of them is near.
+
+use clap::{Args, ValueEnum};
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use super::network::NetworkArgs;
+use super::sign::Answer;
+use crate::config::{Config, Limits, Policy, Signing, Trust};
+use crate::diagnose::{RegionView, rank};
+use crate::error::{Error, exit};
+use crate::evidence::{Evidence, Outcome};
+use crate::region::{ALIASES, REGIONS, Region, RegionState};
+use crate::report::latency;
+use crate::run::Ending;
+use crate::target::{Protocol, Service, Target, TargetDefaults};
+
+/// Regions that are measured at the same time: enough to be quick, and no burst that fills a thin line.
+const CONCURRENCY: usize = 8;
+
+/// Arguments of `regions`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --probe nothing is sent. Exit codes of --probe: 0 when a region answers, 1 when none does, \
+    3 when nothing could be measured in time."
+)]
+pub struct RegionsArgs {
+    /// Measure the TCP round trip to each region's service host, and show the nearest first
+    #[arg(long)]
+    probe: bool,
+    /// Port of the service hosts that is connected to
+    #[arg(short, long, value_name = "N", default_value = "443", value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// How to print
+    #[arg(long, value_name = "NAME", default_value = "table")]
+    format: RegionsFormat,
+    /// How the network is asked.
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+/// What `--format` of `regions` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RegionsFormat {
+    /// For people
+    Table,
+    /// One JSON document
+    Json,
+}
+
+/// One region in the JSON document.
+#[derive(Debug, Serialize)]
+struct Row {
+    region: &'static str,
+    place: &'static str,
+    country: &'static str,
+    /// Whether new buckets can be made there.
+    is_open: bool,
+    /// Finance zones have a private network of their own.
+    is_finance: bool,
+    aliases: Vec<&'static str>,
+    /// The service host, under which regions are measured.
+    host: String,
+    /// What was measured; null without `--probe`.
+    measured: Option<RegionView>,
+}
+
+impl RegionsArgs {
+    /// What is to be measured, if anything is.
+    ///
+    /// # Errors
+    /// When a region of the table is no target, which is a defect.
+    pub fn config(&self) -> Result<Option<Config>, Error> {
+        if !self.probe {
+            return Ok(None);
+        }
+        let service = Service { port: self.port, protocol: Protocol::Tcp };
+        let of_region = |region: &Region| {
+            let target = Target::parse(region.id, &TargetDefaults::default())?;
+            Ok(Target { services: vec![service], ..target })
+        };
+        Ok(Some(Config {
+            targets: REGIONS.iter().map(of_region).collect::<Result<_, Error>>()?,
+            limits: self.network.limits(&Limits { concurrency: CONCURRENCY, ..Limits::default() }),
+            family: self.network.family(),
+            name_servers: self.network.name_servers(),
+            connect_to: self.network.connect_to.clone(),
+            trust: Trust::default(),
+            signing: Signing { anonymous_only: true, ..Signing::default() },
+            search_regions: false,
+            canary: None,
+            policy: Policy::default(),
+        }))
+    }
+
+    /// The text to print and the exit code, from what was measured.
+    pub fn answer(&self, measured: Option<(&Evidence, Ending)>) -> Answer {
+        let rows = match measured {
+            None => REGIONS.iter().map(|region| Row::new(region, None)).collect(),
+            Some((evidence, _)) => ranked(evidence),
+        };
+        let text = match self.format {
+            RegionsFormat::Table if measured.is_some() => self.ranking(&rows),
+            RegionsFormat::Table => listing(&rows),
+            // Strings and numbers only: nothing that JSON cannot say.
+            RegionsFormat::Json => {
+                let document = serde_json::json!({"regions": rows});
+                format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
+            }
+        };
+        Answer { text, hints: Vec::new(), code: measured.map_or(exit::HEALTHY, |(_, ending)| code(&rows, ending)) }
+    }
+
+    fn ranking(&self, rows: &[Row]) -> String {
+        let line = |row: &Row| {
+            let view = row.measured.as_ref();
+            let scope = view.and_then(|view| view.scope).map_or("-", |scope| scope.as_str()).replace('_', " ");
+            let [connects, figures] = view.map_or_else(Default::default, |view| [connects(view), figures(view)]);
+            [row.region.to_owned(), row.place(), scope, connects, figures]
+        };
+        let header = ["region", "place", "scope", "TCP", "kernel RTT ms"];
+        table(header, rows.iter().map(line)) + &format!("\n{}\n", self.summary(rows))
+    }
+
+    fn summary(&self, rows: &[Row]) -> String {
+        let reached = rows.iter().filter(|row| row.is_reached()).count();
+        let (all, port) = (rows.len(), self.port);
+        match rows.iter().find(|row| row.is_reached()) {
+            Some(nearest) => {
+                format!("nearest: {}; {reached} of {all} regions answer on TCP port {port}", nearest.region)
+            }
+            None => format!("none of {all} regions could be reached on TCP port {port}"),
+        }
+    }
+}
+
+impl Row {
+    fn new(region: &Region, measured: Option<RegionView>) -> Self {
+        let aliases = ALIASES.iter().filter(|(_, id)| *id == region.id).map(|(alias, _)| *alias);
+        Self {
+            region: region.id,
+            place: region.place,
+            country: region.country,
+            is_open: region.state == RegionState::Open,
+            is_finance: region.is_finance(),
+            aliases: aliases.collect(),
+            host: format!("cos.{}.myqcloud.com", region.id),
+            measured,
+        }
+    }
+
+    /// City and country, unless they are the same.
+    fn place(&self) -> String {
+        if self.place == self.country { self.place.to_owned() } else { format!("{}, {}", self.place, self.country) }
+    }
+
+    fn is_reached(&self) -> bool {
+        self.measured.as_ref().is_some_and(|view| view.connected > 0)
+    }
+}
+
+/// The rows of what was measured, nearest first.
+fn ranked(evidence: &Evidence) -> Vec<Row> {
+    let row = |view: RegionView| Some(Row::new(crate::region::find(&view.region)?, Some(view)));
+    rank(evidence).into_iter().filter_map(row).collect()
+}
+
+fn code(rows: &[Row], ending: Ending) -> u8 {
+    let was_tried =
+        |row: &Row| row.measured.as_ref().is_some_and(|view| !matches!(view.outcome, Outcome::NotRun { .. }));
+    match ending {
+        Ending::Interrupted => exit::INTERRUPTED,
+        _ if rows.iter().any(Row::is_reached) => exit::HEALTHY,
+        _ if rows.iter().any(was_tried) => exit::FINDINGS,
+        _ => exit::INCONCLUSIVE,
+    }
+}
+
+fn listing(rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        let state = if row.is_open { "open" } else { "closed" };
+        [row.region.to_owned(), row.place(), state.to_owned(), row.aliases.join(", ")]
+    };
+    let listed = table(["region", "place", "state", "aliases"], rows.iter().map(line));
+    listed + "\nclosed: takes no new buckets, existing ones may live on\n"
+}
+
+/// Columns without frames, each as wide as its content.
+fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).force_no_tty().set_header(header);
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.to_string().lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
+fn connects(view: &RegionView) -> String {
+    if view.attempts == 0 { "-".to_owned() } else { format!("{}/{}", view.connected, view.attempts) }
+}
+
+/// The round trip as minimum, median and maximum, or why there is none.
+fn figures(view: &RegionView) -> String {
+    let words = |word: &str| word.replace('_', " ");
+    match &view.outcome {
+        Outcome::Failed { kind, .. } if view.ip.is_none() => format!("look-up: {}", words(kind.as_str())),
+        Outcome::Failed { kind, .. } if view.connected == 0 => words(kind.as_str()),
+        Outcome::NotRun { because } if view.connected == 0 => format!("not run: {}", words(because.as_str())),
+        _ => latency(view.kernel_rtt_us, view.connect_us, view.with_syn_retransmits),
+    }
+}
