@@ -11,6 +11,7 @@ mod dns;
 mod fold;
 mod host;
 mod http;
+mod proxy;
 mod regions;
 mod route;
 mod tcp;
@@ -167,7 +168,7 @@ type Rule = fn(&Evidence, &Policy) -> Vec<Finding>;
 
 /// Every rule, in the order of the layers.
 const RULES: &[Rule] =
-    &[host::rule, dns::rule, route::rule, tcp::rule, tls::rule, http::rule, auth::rule, canary::rule];
+    &[host::rule, proxy::rule, dns::rule, route::rule, tcp::rule, tls::rule, http::rule, auth::rule, canary::rule];
 
 /// Judges evidence: findings with causes told from symptoms, roots first, then by severity and code.
 pub fn diagnose(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {

@@ -43,6 +43,7 @@ macro_rules! codes {
 codes! {
     HST001 "no-network" Error "this machine has no route to the endpoint or to any name server"
         [DNS002 DNS003 TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TCP011 RTE002];
+    HST002 "proxy-bypassed" Warning "programs on this machine go to the endpoint over a proxy, cosprobe did not" [];
     HST003 "hosts-file-override" Warning "the hosts file decides the address of the endpoint"
         [DNS006 DNS007 RTE002 RTE004 TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TLS002 TLS003 HTP001];
     HST004 "clock-skew" Error "this machine's clock is off" [AUT004 TLS001];

@@ -156,6 +156,19 @@ fn an_expected_route_that_is_missed_is_exit_code_4() {
 }
 
 #[test]
+fn a_proxy_that_other_programs_use_is_told_and_one_that_they_do_not_is_not() {
+    let proxy = ("https_proxy", "http://user:fakePassword@192.0.2.9:3128");
+    let judged = |variables: &[(&str, &str)]| run_with("isp-normal", BUCKET, &[], variables);
+    let Some((code, report)) = judged(&[proxy, ("no_proxy", "169.254.0.0/16")]) else { return };
+    assert_roots("isp-normal", &report, &["HST002"]);
+    assert_eq!((code, &report["verdict"]["status"]), (Some(0), &Value::from("degraded")), "a warning");
+    assert!(report.to_string().contains("http://192.0.2.9:3128") && !report.to_string().contains("fakePassword"));
+    let Some((code, report)) = judged(&[proxy, ("no_proxy", "myqcloud.com")]) else { return };
+    assert_roots("isp-normal", &report, &[]);
+    assert_eq!((code, &report["verdict"]["status"]), (Some(0), &Value::from("healthy")));
+}
+
+#[test]
 fn a_lost_syn_is_loss_and_not_latency() {
     let Some(report) = check("syn-loss", BUCKET, &[]) else { return };
     let samples = samples(&report);
@@ -206,8 +219,17 @@ fn check(scenario: &str, target: &str, arguments: &[&str]) -> Option<Value> {
     run(scenario, target, arguments).map(|(_, report)| report)
 }
 
-/// Runs cosprobe on the lab's client without privileges; `None` where there is no lab.
 fn run(scenario: &str, target: &str, arguments: &[&str]) -> Option<(Option<i32>, Value)> {
+    run_with(scenario, target, arguments, &[])
+}
+
+/// Runs cosprobe on the lab's client without privileges, with some variables; `None` where there is no lab.
+fn run_with(
+    scenario: &str,
+    target: &str,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Option<(Option<i32>, Value)> {
     if !lab_is_there() {
         return None;
     }
@@ -218,6 +240,7 @@ fn run(scenario: &str, target: &str, arguments: &[&str]) -> Option<(Option<i32>,
     command.arg(env!("CARGO_BIN_EXE_cosprobe")).args(["check", target, "--format", "json"]).args(arguments);
     // The lab's server judges the time of a signature and not the key.
     command.env("COS_SECRET_ID", "AKIDfakeFAKEfakeFAKE").env("COS_SECRET_KEY", "fakeSecretKey");
+    command.envs(variables.iter().copied());
     let output = command.output().expect("python3 runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
