@@ -22,7 +22,7 @@ const CONCURRENCY: usize = 8;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --probe nothing is sent. Exit codes of --probe: 0 when a region answers, 1 when none does, \
-    3 when nothing could be measured in time."
+    3 when none could be tried."
 )]
 pub struct RegionsArgs {
     /// Measure the TCP round trip to each region's service host, and show the nearest first
@@ -123,13 +123,18 @@ impl RegionsArgs {
     }
 
     fn summary(&self, rows: &[Row]) -> String {
-        let reached = rows.iter().filter(|row| row.is_reached()).count();
-        let (all, port) = (rows.len(), self.port);
+        let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
+        let (reached, tried, port) = (count(Row::is_reached), count(Row::was_tried), self.port);
+        let left_out = match rows.len() - tried {
+            0 => String::new(),
+            number => format!("; {number} were not tried"),
+        };
         match rows.iter().find(|row| row.is_reached()) {
             Some(nearest) => {
-                format!("nearest: {}; {reached} of {all} regions answer on TCP port {port}", nearest.region)
+                format!("nearest: {}; {reached} of {tried} regions answer on TCP port {port}{left_out}", nearest.region)
             }
-            None => format!("none of {all} regions could be reached on TCP port {port}"),
+            None if tried == 0 => "no region was tried".to_owned(),
+            None => format!("none of {tried} regions could be reached on TCP port {port}{left_out}"),
         }
     }
 }
@@ -154,6 +159,10 @@ impl Row {
         if self.place == self.country { self.place.to_owned() } else { format!("{}, {}", self.place, self.country) }
     }
 
+    fn was_tried(&self) -> bool {
+        self.measured.as_ref().is_some_and(|view| !matches!(view.outcome, Outcome::NotRun { .. }))
+    }
+
     fn is_reached(&self) -> bool {
         self.measured.as_ref().is_some_and(|view| view.connected > 0)
     }
@@ -166,12 +175,10 @@ fn ranked(evidence: &Evidence) -> Vec<Row> {
 }
 
 fn code(rows: &[Row], ending: Ending) -> u8 {
-    let was_tried =
-        |row: &Row| row.measured.as_ref().is_some_and(|view| !matches!(view.outcome, Outcome::NotRun { .. }));
     match ending {
         Ending::Interrupted => exit::INTERRUPTED,
         _ if rows.iter().any(Row::is_reached) => exit::HEALTHY,
-        _ if rows.iter().any(was_tried) => exit::FINDINGS,
+        _ if rows.iter().any(Row::was_tried) => exit::FINDINGS,
         _ => exit::INCONCLUSIVE,
     }
 }

@@ -1,12 +1,12 @@
 //! `regions`: the table, and the ranking against the lab.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 
 use cosprobe::error::exit;
 use cosprobe::region::{REGIONS, RegionState};
 use serde_json::{Value, json};
 
-use crate::support::{RunningLab, run};
+use crate::support::{Cosprobe, RunningLab, interrupt, run};
 
 /// The rows of the JSON document.
 fn rows(document: &Value) -> &[Value] {
@@ -85,6 +85,7 @@ fn what_was_not_measured_in_time_is_inconclusive() {
     let ran = run(["regions", "--probe", "-4", silent.resolver(), "--deadline=1ms"]);
     assert_eq!(ran.code, Some(i32::from(exit::INCONCLUSIVE)), "{ran:?}");
     assert_eq!(ran.stdout.matches("not run: deadline").count(), REGIONS.len(), "{}", ran.stdout);
+    assert_eq!(ran.last_line(), "no region was tried");
 }
 
 #[test]
@@ -94,4 +95,19 @@ fn bad_flags_are_refused() {
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(i32::from(exit::USAGE)), ""), "{flag}");
         assert!(ran.stderr.contains(told), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn an_interrupted_ranking_shows_what_was_measured() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let resolver = format!("--resolver={}", server.local_addr().unwrap());
+    let probe = Cosprobe::new(["regions", "--probe", "-4", "--timeout=5m", "--deadline=5m"]).arguments([&resolver]);
+    let ran = probe.run_with(|process| {
+        // A question shows that the run goes on, and it gets no answer.
+        server.recv_from(&mut [0; 512]).unwrap();
+        interrupt(process);
+    });
+    assert_eq!(ran.code, Some(i32::from(exit::INTERRUPTED)), "{ran:?}");
+    assert_eq!(ran.stdout.matches("not run: interrupted").count(), REGIONS.len(), "{}", ran.stdout);
+    assert_eq!(ran.last_line(), "no region was tried");
 }
