@@ -61,7 +61,7 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
             }
             View::Exchanges => exchanges::show(page, &views, evidence),
         }
-        notes(page, evidence, target);
+        notes(page, &views, evidence, target);
         if !left_out.is_empty() {
             page.line(
                 "",
@@ -73,7 +73,7 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
 }
 
 /// What a stranger could misread in the table.
-fn notes(page: &mut Page, evidence: &Evidence, target: &Target) {
+fn notes(page: &mut Page, views: &[&AddressView], evidence: &Evidence, target: &Target) {
     let anonymous: Vec<&Http> = evidence
         .of_endpoint(Stage::HttpRoundTrip, &target.host)
         .filter_map(|observation| observation.detail.http())
@@ -96,6 +96,11 @@ fn notes(page: &mut Page, evidence: &Evidence, target: &Target) {
         .any(|observation| observation.detail.tcp().is_some_and(|tcp| tcp.redirected_to.is_some()));
     if redirected {
         page.line("", "Connections were sent elsewhere by --connect-to.");
+    }
+    let works_privately =
+        |view: &&AddressView| view.scope.as_str() == "private" && view.ports.iter().any(|port| port.connected > 0);
+    if views.iter().any(works_privately) {
+        page.line("", "SSRF guards and pod egress rules may refuse private addresses that work here.");
     }
 }
 

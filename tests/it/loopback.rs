@@ -233,6 +233,15 @@ fn the_note_about_403_stands_where_it_is_true() {
 }
 
 #[test]
+fn where_a_private_address_works_it_is_told_what_may_refuse_it() {
+    for (scenario, told) in [("healthy-private", true), ("healthy-public", false), ("port-443-refused", true)] {
+        let is_private = run(["demo", scenario]).stdout.contains("  private ");
+        assert_eq!(is_private, told, "{scenario}");
+        assert_eq!(run(["demo", scenario]).stdout.contains("\nSSRF guards"), told, "{scenario}");
+    }
+}
+
+#[test]
 fn demo_lists_what_is_not_hidden() {
     let ran = run(["demo", "--list"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
