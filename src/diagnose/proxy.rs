@@ -1,7 +1,7 @@
 //! Which programs on this machine would go to an endpoint over a proxy, by the variables that cosprobe found in its environment.
 //!
 //! No standard says how these variables are read. Two readings stand for most programs: curl's, and that of Go's `net/http`, which
-//! coscli uses. Sources: "Everything curl", chapter on proxy environment variables; documentation of
+//! coscli uses. Sources: "Everything curl", chapter on proxy environment variables, and curl's `lib/noproxy.c`;
 //! `golang.org/x/net/http/httpproxy`.
 
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::codes::HST002;
 use super::{Confidence, Finding};
 use crate::config::Policy;
-use crate::evidence::{Evidence, ProxyEnvironment, Stage};
+use crate::evidence::{Evidence, ProxyEnvironment, Stage, clean};
 use crate::target::{COS_SUFFIXES, Protocol, Service, Target};
 
 /// A way to read the variables: which ones, the first that is set counts.
@@ -70,7 +70,8 @@ type Used<'a> = Option<(&'a str, &'a str)>;
 
 fn summary(host: &str, service: Service, curl: Used<'_>, go: Used<'_>) -> Option<String> {
     let scheme = if service.protocol == Protocol::Https { "HTTPS" } else { "plain HTTP" };
-    let over = |(variable, proxy): (&str, &str)| format!("use the proxy {proxy} ({variable}) for {scheme} to {host}");
+    let of = |(variable, proxy): (&str, &str)| format!("{} ({variable})", clean(proxy, 100));
+    let over = |used| format!("use the proxy {} for {scheme} to {host}", of(used));
     let but = "cosprobe went there directly";
     match (curl, go) {
         (None, None) => None,
@@ -114,18 +115,28 @@ impl Reader {
             names.iter().find_map(|name| Some((*name, value(variables, name)?)).filter(|(_, value)| !value.is_empty()))
         };
         let used = first(if service.protocol == Protocol::Https { self.https } else { self.http })?;
-        let exempt = first(self.exempt).is_some_and(|(_, list)| (self.exempts)(list, host, service.port));
+        // Of a list that was too long for the record, the rest may exempt the host.
+        let exempt =
+            first(self.exempt).is_some_and(|(_, list)| list.ends_with('…') || (self.exempts)(list, host, service.port));
         (!exempt).then_some(used)
     }
 }
 
-/// curl: entries between commas or blanks, with or without a dot before them; a star stands alone or for nothing.
+/// curl: entries between commas, and the list ends where a blank stands between two without a comma (to older ones, such as 7.88, a
+/// blank is a comma); a dot before or behind an entry does not count; a star stands alone or for nothing.
 fn curl_exempts(list: &str, host: &str, _port: u16) -> bool {
-    let mut entries = list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
-    list.trim() == "*"
-        || entries.any(|entry| match host.parse() {
-            Ok(address) => holds(entry, address),
-            Err(_) => is_within(host, entry.strip_prefix('.').unwrap_or(entry)),
+    let mut more = true;
+    let mut entries = list.split(',').map_while(|text| {
+        let mut words = text.split([' ', '\t']).filter(|word| !word.is_empty());
+        let entry = more.then(|| words.next().unwrap_or_default());
+        more &= words.next().is_none();
+        entry
+    });
+    list == "*"
+        || entries.any(|entry| {
+            let name = entry.strip_suffix('.').unwrap_or(entry);
+            let name = name.strip_prefix('.').unwrap_or(name);
+            host.parse().map_or_else(|_| is_within(host, name), |address| holds(entry, address))
         })
 }
 
@@ -137,16 +148,18 @@ fn go_exempts(list: &str, host: &str, port: u16) -> bool {
     }
     list.split(',').map(str::trim).any(|entry| {
         let (name, of_port) = match entry.rsplit_once(':') {
-            Some((name, digits)) if !name.contains(':') || name.ends_with(']') => (name, digits.parse::<u16>().ok()),
-            _ => (entry, None),
+            Some((name, of_port)) if name.starts_with('[') && name.ends_with(']') => {
+                (name.trim_start_matches('[').trim_end_matches(']'), of_port)
+            }
+            Some((name, of_port)) if !name.contains(':') => (name, of_port),
+            _ => (entry, ""),
         };
-        let name = name.trim_start_matches('[').trim_end_matches(']');
         let is_named = match (address, name.strip_prefix("*.").or_else(|| name.strip_prefix('.'))) {
             (Some(address), _) => holds(name, address),
             (None, Some(parent)) => is_within(host, parent) && !host.eq_ignore_ascii_case(parent),
             (None, None) => is_within(host, name),
         };
-        name == "*" || (is_named && of_port.is_none_or(|of_port| of_port == port))
+        entry == "*" || (is_named && (of_port.is_empty() || of_port == port.to_string()))
     })
 }
 
@@ -157,7 +170,7 @@ fn holds(entry: &str, address: IpAddr) -> bool {
 
 /// Whether a host is a domain or stands below it.
 fn is_within(host: &str, domain: &str) -> bool {
-    let (host, domain) = (host.to_ascii_lowercase(), domain.trim_end_matches('.').to_ascii_lowercase());
+    let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
     !domain.is_empty() && (host == domain || host.strip_suffix(&domain).is_some_and(|before| before.ends_with('.')))
 }
 
@@ -207,21 +220,31 @@ mod tests {
             ("myqcloud.com", HOST, true, true),
             (".myqcloud.com", HOST, true, true),
             ("*.myqcloud.com", HOST, false, true),
-            ("MyQcloud.com.", HOST, true, true),
+            ("MyQcloud.com", HOST, true, true),
+            ("myqcloud.com.", HOST, true, false),
+            ("..", HOST, false, false),
             ("cloud.com", HOST, false, false),
             (HOST, HOST, true, true),
             (".cos.example", "cos.example", true, false),
             ("*.cos.example", "cos.example", false, false),
-            ("localhost myqcloud.com", HOST, true, false),
+            ("localhost myqcloud.com", HOST, false, false),
+            ("myqcloud.com localhost", HOST, true, false),
+            ("localhost other,myqcloud.com", HOST, false, true),
+            ("localhost ,\tmyqcloud.com , other", HOST, true, true),
+            ("localhost,,myqcloud.com", HOST, true, true),
             ("localhost, myqcloud.com", HOST, true, true),
             ("myqcloud.com:443", HOST, false, true),
             ("myqcloud.com:80", HOST, false, false),
+            ("myqcloud.com:https", HOST, false, false),
+            ("myqcloud.com:", HOST, false, true),
+            (":443", HOST, false, false),
             ("169.254.0.0/16", HOST, false, false),
             ("169.254.0.0/16", "169.254.0.47", true, true),
             ("169.254.0.47", "169.254.0.47", true, true),
             ("169.254.0.48", "169.254.0.47", false, false),
             ("2001:db8::/32", "2001:db8::1", true, true),
             ("[2001:db8::1]:443", "2001:db8::1", false, true),
+            ("[2001:db8::1]", "2001:db8::1", false, false),
             ("[2001:db8::1]:80", "2001:db8::1", false, false),
             ("", HOST, false, false),
             (",,", HOST, false, false),
@@ -266,6 +289,7 @@ mod tests {
         assert!(judged(&connect(&succeeded, Some("127.0.0.1:1")), &proxy).is_empty(), "sent elsewhere");
         assert!(judged(&connect(&skipped, None), &proxy).is_empty(), "not tried");
         assert!(judged(&connect(&succeeded, None), &[proxy[0], ("no_proxy", "myqcloud.com")]).is_empty(), "exempt");
+        assert!(judged(&connect(&succeeded, None), &[proxy[0], ("no_proxy", "one.example,tw…")]).is_empty(), "cut");
         assert!(judged(&connect(&succeeded, None), &[]).is_empty(), "no proxy");
     }
 

@@ -17,6 +17,8 @@ use crate::sys;
 
 const HOSTS: &str = "/etc/hosts";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Characters of a proxy variable that are recorded. The lists of clusters are long, and their last entry counts like the first.
+const LONGEST_VARIABLE: usize = 4096;
 
 /// The time of day, how long the machine has been up (proc(5)), and whether something keeps the clock in step.
 pub(super) fn clock() -> (Outcome, Detail) {
@@ -112,7 +114,7 @@ pub(super) fn proxy_environment() -> (Outcome, Detail) {
             let name = name.to_ascii_lowercase();
             matches!(name.as_str(), "http_proxy" | "https_proxy" | "all_proxy" | "no_proxy") && !value.is_empty()
         })
-        .map(|(name, value)| Variable { name, value: clean(&without_user_info(&value), 300) })
+        .map(|(name, value)| Variable { name, value: clean(&without_user_info(&value), LONGEST_VARIABLE) })
         .collect();
     variables.sort_by(|a, b| a.name.cmp(&b.name));
     (Outcome::Succeeded, Detail::ProxyEnvironment(ProxyEnvironment { variables }))
