@@ -160,7 +160,7 @@ impl Row {
     }
 
     fn was_tried(&self) -> bool {
-        self.measured.as_ref().is_some_and(|view| view.attempts > 0 || !matches!(view.outcome, Outcome::NotRun { .. }))
+        self.measured.as_ref().is_some_and(|view| !matches!(view.outcome, Outcome::NotRun { .. }))
     }
 
     fn is_reached(&self) -> bool {
