@@ -12,10 +12,10 @@ pub(super) fn steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     if !config.search_regions {
         return Vec::new();
     }
-    config.targets.iter().flat_map(|target| of_target(evidence, target)).collect()
+    config.targets.iter().flat_map(|target| of_target(config, evidence, target)).collect()
 }
 
-fn of_target(evidence: &Evidence, target: &Target) -> Vec<Step> {
+fn of_target(config: &Config, evidence: &Evidence, target: &Target) -> Vec<Step> {
     let exchanges = || evidence.of_endpoint(Stage::HttpRoundTrip, &target.host);
     let begun = exchanges().any(|observation| observation.detail.bucket_search().is_some());
     let missing = exchanges().find(|observation| says_no_bucket(observation));
@@ -25,6 +25,7 @@ fn of_target(evidence: &Evidence, target: &Target) -> Vec<Step> {
         return Vec::new();
     };
     let suffix = if target.host.ends_with("tencentcos.cn") { "tencentcos.cn" } else { "myqcloud.com" };
+    let record_type = super::record_types(config).next().unwrap_or_default();
     let elsewhere = REGIONS.iter().map(|region| region.id).filter(|id| target.region.as_deref() != Some(id));
     elsewhere
         .filter_map(|region| {
@@ -34,7 +35,7 @@ fn of_target(evidence: &Evidence, target: &Target) -> Vec<Step> {
                 stage: Stage::HttpRoundTrip,
                 endpoint: Some(target.host.clone()),
                 peer: Some(server),
-                action: Action::SearchBucket { region, host, transport, service },
+                action: Action::SearchBucket { region, host, record_type, transport, service },
             })
         })
         .collect()

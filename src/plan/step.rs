@@ -76,6 +76,8 @@ pub enum Action {
         region: &'static str,
         /// The host that the bucket would have there.
         host: String,
+        /// The addresses that are asked for.
+        record_type: RecordType,
         /// How the host is resolved.
         transport: DnsTransport,
         /// What is spoken, and on which port.

@@ -9,19 +9,18 @@ use tokio::time::{Instant, timeout_at};
 
 use super::http::{self, Exchange};
 use super::{Context, dns, tcp, tls};
-use crate::config::Family;
 use crate::evidence::{BucketSearch, Detail, DnsTransport, FailureKind, Header, Outcome, RecordType, Tls};
 use crate::plan::{self, Action, Step};
 use crate::target::{Protocol, Service};
 
 /// Looks and records.
 pub(super) async fn search(context: &Context, step: &Step) -> (Outcome, Detail) {
-    let Action::SearchBucket { region, host, transport, service } = &step.action else {
+    let Action::SearchBucket { region, host, record_type, transport, service } = &step.action else {
         return (Outcome::failed(FailureKind::Internal), step.action.blank_detail());
     };
     let mut found = BucketSearch { region: (*region).to_owned(), host: host.clone(), ..BucketSearch::default() };
     let end = Instant::now() + context.config.limits.attempt_timeout;
-    let mut outcome = match look(context, step, *transport, *service, end, &mut found).await {
+    let mut outcome = match look(context, step, (*record_type, *transport), *service, end, &mut found).await {
         Ok(()) => Outcome::Succeeded,
         Err(outcome) => outcome,
     };
@@ -37,12 +36,12 @@ pub(super) async fn search(context: &Context, step: &Step) -> (Outcome, Detail) 
 async fn look(
     context: &Context,
     step: &Step,
-    transport: DnsTransport,
+    question: (RecordType, DnsTransport),
     service: Service,
     end: Instant,
     found: &mut BucketSearch,
 ) -> Result<(), Outcome> {
-    let address = resolve(context, step, transport, &found.host).await?;
+    let address = resolve(context, step, question, &found.host).await?;
     let peer = SocketAddr::new(address, service.port);
     let to = plan::redirect(&context.config, &found.host, peer).unwrap_or(peer);
     let attempt = tcp::dial(to, left(end)).await;
@@ -68,13 +67,14 @@ fn left(end: Instant) -> Duration {
 }
 
 /// The first address that the name server gives.
-async fn resolve(context: &Context, step: &Step, transport: DnsTransport, host: &str) -> Result<IpAddr, Outcome> {
-    let question = |record_type| Step {
-        action: Action::Query { name: host.to_owned(), record_type, transport, system: false },
-        ..step.clone()
-    };
-    let wanted = if context.config.family == Family::V6 { RecordType::Aaaa } else { RecordType::A };
-    match dns::query(context, &question(wanted)).await {
+async fn resolve(
+    context: &Context,
+    step: &Step,
+    (record_type, transport): (RecordType, DnsTransport),
+    host: &str,
+) -> Result<IpAddr, Outcome> {
+    let action = Action::Query { name: host.to_owned(), record_type, transport, system: false };
+    match dns::query(context, &Step { action, ..step.clone() }).await {
         (outcome, Detail::Dns(answer)) => answer.addresses.first().map(|record| record.ip).ok_or(match outcome {
             Outcome::Succeeded => Outcome::failed(FailureKind::NoRecords),
             outcome => outcome,

@@ -2,6 +2,8 @@ use serde_json::{Value, json};
 
 use super::super::tests::{Case, HOST};
 use super::*;
+use crate::config::Family;
+use crate::evidence::RecordType;
 use crate::target::{Protocol, Service};
 
 /// A run whose name was resolved, with a search asked for.
@@ -50,6 +52,19 @@ fn a_missing_bucket_is_looked_for_in_every_other_region() {
         assert_eq!(step.peer, Some("192.0.2.53:53".parse().unwrap()), "the name server that answered");
         let Action::SearchBucket { service, transport, .. } = step.action else { panic!("{step:?}") };
         assert_eq!((service, transport), (Service::customary(443), DnsTransport::Udp));
+    }
+}
+
+#[test]
+fn it_is_looked_for_at_addresses_of_the_family_that_is_used() {
+    for (family, wanted) in [(Family::Both, RecordType::A), (Family::V4, RecordType::A), (Family::V6, RecordType::Aaaa)]
+    {
+        let mut case = resolved(json!({})).reason("NoSuchBucket", "");
+        case.config.family = family;
+        let steps = planned(&case);
+        let is_wanted =
+            |step: &Step| matches!(step.action, Action::SearchBucket { record_type, .. } if record_type == wanted);
+        assert!(!steps.is_empty() && steps.iter().all(is_wanted), "{family:?}: {steps:?}");
     }
 }
 
