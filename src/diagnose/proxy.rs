@@ -286,6 +286,11 @@ mod tests {
             help.contains("add myqcloud.com to both") && help.contains("169.254.0.0/16 in no_proxy does not"),
             "{help}"
         );
+        let both = [("http_proxy", "http://plain.example:1"), proxy[0]];
+        let findings = judged(&connect(&succeeded, None), &both);
+        assert!(findings[0].summary.contains("http://proxy.example:3128 (https_proxy) for HTTPS"), "{findings:?}");
+        let findings = judged(&connect(&succeeded, None), &both[..1]);
+        assert!(findings[0].summary.contains("http://plain.example:1 (http_proxy) for plain HTTP"), "{findings:?}");
         assert!(judged(&connect(&succeeded, Some("127.0.0.1:1")), &proxy).is_empty(), "sent elsewhere");
         assert!(judged(&connect(&skipped, None), &proxy).is_empty(), "not tried");
         assert!(judged(&connect(&succeeded, None), &[proxy[0], ("no_proxy", "myqcloud.com")]).is_empty(), "exempt");
