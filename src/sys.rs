@@ -1,7 +1,13 @@
-//! The kernel interfaces that have no safe wrapper: `TCP_INFO`, the socket error queue and the state of the clock; and whose
-//! machine this is.
+//! The kernel interfaces that have no safe wrapper: `TCP_INFO`, the socket error queue and the state of the clock; whose
+//! machine this is; and, over rtnetlink, which way the kernel routes packets: [`route_to`] an address,
+//! [`specific_routes_v4`], [`policy_rules`], and the [`interfaces`] they leave by.
 //!
 //! The only room with `unsafe`. It knows nothing of the others.
+
+mod interface;
+mod netlink;
+mod route;
+mod rule;
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,6 +16,10 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
+
+pub use interface::{Interface, InterfaceKind, interfaces};
+pub use route::{RouteKind, RouteTo, TableRoute, route_to, specific_routes_v4};
+pub use rule::{PolicyRule, RuleAction, policy_rules};
 
 /// TCP states (`include/net/tcp_states.h`): open; connecting; closed; and open, with the peer's FIN already here.
 const TCP_ESTABLISHED: u8 = 1;
