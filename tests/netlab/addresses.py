@@ -39,12 +39,23 @@ NODE = "100.93.40.15"  # what the server's request ids name as their maker, as r
 
 NOBODY_THERE = "203.0.113.99"  # scenarios that use it make r3 drop what goes there
 HIJACKER = "198.51.100.66"  # lives on r2; where forged DNS answers point
-DNS1, DNS2 = "198.51.100.53", "203.0.113.53"
 
-_COS_NAME = re.compile(r"(?:^|\.)cos(?:-internal)?\.([a-z0-9-]+)\.(?:myqcloud\.com|tencentcos\.cn)$")
+# Resolvers. Those with real addresses live on the loopback interfaces of dns1 and dns2.
+DNS1, DNS1_V6 = "198.51.100.53", "2001:db8:d1::53"
+DNS2, DNS2_V6 = "203.0.113.53", "2001:db8:d2::53"
+VPC_RESOLVERS = ("183.60.83.19", "183.60.82.98")  # Tencent's, for its VPCs alone: on dns1, in the cloud
+PUBLIC_RESOLVER = "119.29.29.29"  # DNSPod's, for everybody: on dns2
+
+_COS_NAME = re.compile(r"(?:^|\.)(cos|cos-internal)\.([a-z0-9-]+)\.(?:myqcloud\.com|tencentcos\.cn)$")
 
 
 def region_of(name: str) -> str | None:
     """The region in a COS host name ("accelerate" counts as one), or None for any other name."""
     found = _COS_NAME.search(name)
-    return found[1] if found and found[1] in (*REGIONS, "accelerate") else None
+    return found[2] if found and found[2] in (*REGIONS, "accelerate") else None
+
+
+def is_internal(name: str) -> bool:
+    """Whether a COS host name is one of those for private networks only."""
+    found = _COS_NAME.search(name)
+    return found is not None and found[1] == "cos-internal"

@@ -7,17 +7,52 @@ import ipaddress
 import itertools
 import socket
 import struct
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
-from addresses import COS_PUBLIC, COS_REMOTE, COS_V6, HIJACKER, REGION, region_of
+from addresses import COS_PUBLIC, COS_REMOTE, COS_V6, HIJACKER, REGION, is_internal, region_of
+from dns_message import (
+    AAAA,
+    CNAME,
+    NOERROR,
+    NXDOMAIN,
+    REFUSED,
+    SERVFAIL,
+    TRUNCATED,
+    A,
+    Query,
+    write_name,
+    write_record,
+)
 
-A, CNAME, AAAA, OPT = 1, 5, 28, 41
-NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
-RESPONSE, TRUNCATED, RECURSION_DESIRED, RECURSION_AVAILABLE = 0x8000, 0x0200, 0x0100, 0x0080
 FAILURES = {"servfail": SERVFAIL, "nxdomain": NXDOMAIN, "refused": REFUSED}
 BEHAVIOURS = ("ok", *FAILURES, "nodata", "timeout", "truncate", "hijack", "rotate", "cname", "slow")
 MAGIC_ZONE = ".lab.test"  # BEHAVIOUR.lab.test shows a behaviour in any scenario
 ALIASES = ("alias1.lab.test", "alias2.lab.test")  # the chain of behaviour cname
-NOT_A_QUERY = (struct.error, IndexError, UnicodeDecodeError)
+
+
+@dataclass(frozen=True)
+class Zone:
+    """What a resolver knows of COS. Buckets of all regions but one are at COS_REMOTE."""
+
+    addresses: tuple[str, ...]  # of the one region's buckets
+    region: str = REGION
+    internal: bool = False  # it knows the cos-internal names, at the same addresses
+    ipv6: bool = False  # with an AAAA record
+
+    def lookup(self, name: str) -> list[str] | None:
+        """Addresses of a name, or None if there is no such name."""
+        if name.endswith(MAGIC_ZONE):
+            return self._published(self.addresses) if name in ALIASES else [COS_PUBLIC[0]]
+        region = region_of(name)
+        if region is None:
+            return None
+        if is_internal(name):
+            return list(self.addresses) if self.internal else None
+        return self._published(self.addresses if region == self.region else (COS_REMOTE,))
+
+    def _published(self, addresses: tuple[str, ...]) -> list[str]:
+        return [*addresses, COS_V6] if self.ipv6 else list(addresses)
 
 
 class DnsServer:
@@ -26,65 +61,46 @@ class DnsServer:
     Behaviours: those of BEHAVIOURS, and closed (does not listen).
     """
 
-    def __init__(self, home_addresses: tuple[str, ...], behaviour: str, ipv6: bool) -> None:
-        self.home_addresses = home_addresses
+    def __init__(self, zone: Zone, behaviour: str) -> None:
+        self.zone = zone
         self.behaviour = behaviour
-        self.ipv6 = ipv6
         self._turn = itertools.count()
 
-    async def start(self) -> None:
+    async def start(self, addresses: tuple[str, ...]) -> None:
+        """Listen. Each address has sockets of its own, for an answer has to come from where its query went."""
         if self.behaviour == "closed":
             return
         loop = asyncio.get_running_loop()
-        for family, any_address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
             sock = socket.socket(family, socket.SOCK_DGRAM)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind((any_address, 53))
+            sock.bind((address, 53))
             await loop.create_datagram_endpoint(lambda: _DnsUdp(self), sock=sock)
-        await asyncio.start_server(self._serve_tcp, None, 53)
+            await asyncio.start_server(self._serve_tcp, address, 53)
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
-                answer = await self.respond(await reader.readexactly(length), over_tcp=True)
-                if answer is None:
-                    continue
-                writer.write(struct.pack("!H", len(answer)) + answer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, *NOT_A_QUERY):
+                async for answer in self.answers(await reader.readexactly(length), over_tcp=True):
+                    writer.write(struct.pack("!H", len(answer)) + answer)
+                    await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def respond(self, query: bytes, over_tcp: bool) -> bytes | None:
-        """The answer to one query, or None for silence."""
-        ident, flags, questions = struct.unpack_from("!3H", query)
-        if questions != 1 or flags & RESPONSE:
-            return None
-        name, after_name = _read_name(query, 12)
-        qtype, _ = struct.unpack_from("!2H", query, after_name)
-        question = query[12 : after_name + 4]
-        behaviour = self._behaviour_for(name)
+    async def answers(self, message: bytes, over_tcp: bool) -> AsyncIterator[bytes]:
+        """What goes back, as a rule one answer."""
+        query = Query.parse(message)
+        if query is None:
+            return
+        behaviour = self._behaviour_for(query.name)
         if behaviour == "timeout":
-            return None
+            return
         if behaviour == "slow":
             await asyncio.sleep(1.5)
-        code, records = NOERROR, []
-        truncated = behaviour == "truncate" and not over_tcp
-        addresses = [HIJACKER] if behaviour == "hijack" else self._lookup(name)
-        if behaviour in FAILURES:
-            code = FAILURES[behaviour]
-        elif addresses is None:
-            code = NXDOMAIN
-        elif behaviour != "nodata" and not truncated:
-            records = self._records(question[:-4], addresses, qtype, behaviour)
-        # The client's OPT record is recognised by its empty name and its type.
-        edns = struct.pack("!BHHIH", 0, OPT, 1232, 0, 0) if b"\x00\x00\x29" in query[12:] else b""
-        flags = RESPONSE | RECURSION_AVAILABLE | (flags & RECURSION_DESIRED) | TRUNCATED * truncated | code
-        head = struct.pack("!6H", ident, flags, 1, len(records), 0, 1 if edns else 0)
-        return head + question + b"".join(records) + edns
+        yield self._answer(query, behaviour, over_tcp)
 
     def _behaviour_for(self, name: str) -> str:
         if name in ALIASES:
@@ -92,34 +108,31 @@ class DnsServer:
         label = name.split(".")[0]
         return label if name.endswith(MAGIC_ZONE) and label in BEHAVIOURS else self.behaviour
 
-    def _lookup(self, name: str) -> list[str] | None:
-        """Addresses of a name, or None if there is no such name."""
-        if name in ALIASES:
-            return self._with_ipv6(self.home_addresses)
-        if name.endswith(MAGIC_ZONE):
-            return [COS_PUBLIC[0]]
-        region = region_of(name)
-        if region is None:
-            return None
-        return self._with_ipv6(self.home_addresses if region == REGION else (COS_REMOTE,))
-
-    def _with_ipv6(self, addresses: tuple[str, ...]) -> list[str]:
-        return [*addresses, COS_V6] if self.ipv6 else list(addresses)
+    def _answer(self, query: Query, behaviour: str, over_tcp: bool) -> bytes:
+        addresses = [HIJACKER] if behaviour == "hijack" else self.zone.lookup(query.name)
+        code = FAILURES.get(behaviour, NXDOMAIN if addresses is None else NOERROR)
+        records = []
+        if code == NOERROR and behaviour != "nodata":
+            records = self._records(query.owner, addresses, query.qtype, behaviour)
+        answer = query.answer(code, records)
+        if over_tcp or (behaviour != "truncate" and query.fits_udp(answer)):
+            return answer
+        return query.answer(code | TRUNCATED, [])
 
     def _records(self, owner: bytes, addresses: list[str], qtype: int, behaviour: str) -> list[bytes]:
         records: list[bytes] = []
         ttl = 600
         if behaviour == "cname":
             for alias in ALIASES:
-                target = _write_name(alias)
-                records.append(_record(owner, CNAME, ttl, target))
+                target = write_name(alias)
+                records.append(write_record(owner, CNAME, ttl, target))
                 owner = target
         if behaviour == "rotate":
             addresses = [COS_PUBLIC[next(self._turn) % len(COS_PUBLIC)]]
             ttl = 1
         wanted = {A: 4, AAAA: 6}.get(qtype)
         found = [ipaddress.ip_address(address) for address in addresses]
-        return records + [_record(owner, qtype, ttl, ip.packed) for ip in found if ip.version == wanted]
+        return records + [write_record(owner, qtype, ttl, ip.packed) for ip in found if ip.version == wanted]
 
 
 class _DnsUdp(asyncio.DatagramProtocol):
@@ -136,25 +149,5 @@ class _DnsUdp(asyncio.DatagramProtocol):
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, data: bytes, addr: tuple) -> None:
-        try:
-            answer = await self.server.respond(data, over_tcp=False)
-        except NOT_A_QUERY:
-            return
-        if answer is not None:
+        async for answer in self.server.answers(data, over_tcp=False):
             self.transport.sendto(answer, addr)
-
-
-def _read_name(message: bytes, at: int) -> tuple[str, int]:
-    labels = []
-    while length := message[at]:
-        labels.append(message[at + 1 : at + 1 + length].decode("ascii"))
-        at += 1 + length
-    return ".".join(labels).lower(), at + 1
-
-
-def _write_name(name: str) -> bytes:
-    return b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\x00"
-
-
-def _record(owner: bytes, rtype: int, ttl: int, data: bytes) -> bytes:
-    return owner + struct.pack("!HHIH", rtype, 1, ttl, len(data)) + data

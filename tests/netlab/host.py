@@ -7,6 +7,7 @@ import os
 import socket
 from pathlib import Path
 
+from addresses import DNS1, DNS1_V6, DNS2, DNS2_V6, PUBLIC_RESOLVER, VPC_RESOLVERS
 from channel import Channel
 from commands import LabError, run
 from dns_server import DnsServer
@@ -57,7 +58,7 @@ def _prepare_mounts(host: str, scenario: Scenario, state: Path, pki: Path) -> No
     files = state / host
     files.mkdir(exist_ok=True)
     contents = {
-        "/etc/resolv.conf": "".join(f"nameserver {address}\n" for address in scenario.resolvers),
+        "/etc/resolv.conf": "".join(f"nameserver {address}\n" for address in scenario.client_resolvers),
         "/etc/hosts": f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {host}\n",
         "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
     }
@@ -99,9 +100,12 @@ def _set_sysctls(host: str, scenario: Scenario) -> None:
 
 async def _serve_forever(host: str, scenario: Scenario, pki: Path, channel: Channel) -> None:
     if host == "dns1":
-        await DnsServer(scenario.dns1_answer, scenario.dns1, scenario.ipv6).start()
+        await DnsServer(scenario.dns1_zone, scenario.dns1).start((DNS1, DNS1_V6))
+        if scenario.plan.cloud:
+            await DnsServer(scenario.vpc_zone, scenario.vpc_resolvers).start(VPC_RESOLVERS)
     elif host == "dns2":
-        await DnsServer(scenario.public_answer, "ok", scenario.ipv6).start()
+        public = DnsServer(scenario.public_zone, scenario.public_resolver)
+        await public.start((DNS2, DNS2_V6, PUBLIC_RESOLVER))
     elif host == "server":
         await _start_cos(scenario, pki)
     if host in scenario.portal:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from addresses import COS_CLASSIC, COS_VPC, DNS1, DNS2, HIJACKER, SERVER_ADDRESSES
+from addresses import (
+    COS_CLASSIC,
+    COS_VPC,
+    DNS1,
+    DNS1_V6,
+    DNS2,
+    DNS2_V6,
+    HIJACKER,
+    PUBLIC_RESOLVER,
+    SERVER_ADDRESSES,
+    VPC_RESOLVERS,
+)
 from scenario import Scenario
 
 HOSTS = ("client", "r1", "r2", "r3", "server", "dns1", "dns2")
@@ -47,8 +58,8 @@ def links_of(scenario: Scenario) -> list[Link]:
         Link("r1", "r2", "eth1", "eth0", *_pair(plan.r1_r2, "12")),
         Link("r2", "r3", "eth1", "eth0", *_pair(plan.r2_r3, "23"), scenario.mtu),
         Link("r3", "server", "eth1", "eth0", *_pair(plan.r3_server, "34")),
-        Link("r1", "dns1", "eth2", "eth0", ("198.51.100.54/30", _v6("d1::1")), (f"{DNS1}/30", _v6("d1::53"))),
-        Link("r3", "dns2", "eth2", "eth0", ("203.0.113.54/30", _v6("d2::1")), (f"{DNS2}/30", _v6("d2::53"))),
+        Link("r1", "dns1", "eth2", "eth0", ("198.51.100.54/30", _v6("d1::1")), (f"{DNS1}/30", f"{DNS1_V6}/64")),
+        Link("r3", "dns2", "eth2", "eth0", ("203.0.113.54/30", _v6("d2::1")), (f"{DNS2}/30", f"{DNS2_V6}/64")),
     ]
     if scenario.ecmp:
         links.append(Link("r1", "r2", "eth3", "eth3", *_pair(ECMP_NETWORK, "13")))
@@ -62,8 +73,8 @@ def ip_commands(scenario: Scenario) -> dict[str, list[str]]:
     for link in links:
         lines[link.left] += _interface_commands(link.left_name, link.left_ip, link.mtu)
         lines[link.right] += _interface_commands(link.right_name, link.right_ip, link.mtu)
-    lines["server"] += [f"address add {address} dev lo" for address in SERVER_ADDRESSES]
-    lines["r2"].append(f"address add {HIJACKER} dev lo")
+    for host, addresses in _loopback_addresses(scenario).items():
+        lines[host] += [f"address add {address} dev lo" for address in addresses]
     for host, routes in _routes(scenario, links).items():
         lines[host] += routes
     return lines
@@ -88,6 +99,16 @@ def _interface_commands(name: str, addresses: Addresses, mtu: int) -> list[str]:
     ]
 
 
+def _loopback_addresses(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """What a host answers to besides the addresses of its links."""
+    return {
+        "server": SERVER_ADDRESSES,
+        "r2": (HIJACKER,),
+        "dns1": VPC_RESOLVERS if scenario.plan.cloud else (),
+        "dns2": (PUBLIC_RESOLVER,),
+    }
+
+
 def _routes(scenario: Scenario, links: list[Link]) -> dict[str, list[str]]:
     """`route add` lines per host: the ends have a default route, the middle knows its networks."""
     plan = scenario.plan
@@ -100,13 +121,19 @@ def _routes(scenario: Scenario, links: list[Link]) -> dict[str, list[str]]:
         "2001:db8:d1::/64",
     ]
     far = ["203.0.113.0/24", f"{COS_VPC}/32", f"{COS_CLASSIC}/32", "2001:db8:c05::/64"]
-    beyond_r3 = [plan.r3_server, "2001:db8:34::/64", "2001:db8:d2::/64"]
+    beyond_r3 = [plan.r3_server, "2001:db8:34::/64", "2001:db8:d2::/64", PUBLIC_RESOLVER]
     before_r2 = [plan.r1_r2, "2001:db8:12::/64"]
+    if plan.cloud:
+        vpc_resolvers = _via(link["r1", "dns1"].right_ip, [*VPC_RESOLVERS])
+    else:  # nobody answers under these addresses outside the cloud
+        vpc_resolvers = [f"route add blackhole {address}" for address in VPC_RESOLVERS]
     return {
         "client": _via(link["client", "r1"].right_ip, everything),
-        "r1": _via(link["r1", "r2"].right_ip, everything),
+        "r1": _via(link["r1", "r2"].right_ip, everything) + vpc_resolvers,
         "r2": _via(link["r2", "r3"].right_ip, [*far, *beyond_r3]) + _via(link["r1", "r2"].left_ip, near),
-        "r3": _via(link["r3", "server"].right_ip, far) + _via(link["r2", "r3"].left_ip, [*near, *before_r2]),
+        "r3": _via(link["r3", "server"].right_ip, far)
+        + _via(link["r2", "r3"].left_ip, [*near, *before_r2])
+        + _via(link["r3", "dns2"].right_ip, [PUBLIC_RESOLVER]),
         "server": _via(link["r3", "server"].left_ip, everything),
         "dns1": _via(link["r1", "dns1"].left_ip, everything),
         "dns2": _via(link["r3", "dns2"].left_ip, everything),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from addresses import COS_CLASSIC, COS_PUBLIC, COS_VPC, DNS1
+from addresses import COS_CLASSIC, COS_PUBLIC, COS_VPC, DNS1, REGION, VPC_RESOLVERS
+from dns_server import Zone
 from impair import Impairment
 
 
@@ -16,10 +17,11 @@ class Plan:
     r1_r2: str = "100.64.12.0/30"
     r2_r3: str = "198.51.100.0/30"
     r3_server: str = "100.64.34.0/30"
+    cloud: bool = False  # the client is a VM in Tencent's cloud
 
 
-CLOUD = Plan("10.0.1.10/24", r2_r3="169.254.23.0/30")  # inside a VPC, private all the way
-CLOUD_EGRESS = Plan("10.0.1.10/24")  # a VPC's way out to a public address
+CLOUD = Plan("10.0.1.10/24", r2_r3="169.254.23.0/30", cloud=True)  # inside a VPC, private all the way
+CLOUD_EGRESS = Plan("10.0.1.10/24", cloud=True)  # a VPC's way out to a public address
 HOME = Plan("192.168.1.10/24")  # behind a home router and an ISP's carrier-grade NAT range
 
 
@@ -29,11 +31,14 @@ class Scenario:
 
     summary: str
     plan: Plan = HOME
-    resolvers: tuple[str, ...] = (DNS1,)  # what the client's resolv.conf names, in order
+    vm_region: str = REGION  # of the client in the cloud: buckets there have private addresses
+    resolvers: tuple[str, ...] | None = None  # what resolv.conf names, in order; None: VPC_RESOLVERS or DNS1
     addresses: tuple[str, ...] | None = None  # the public view's answer for the home region
-    dns1_view: str = "public"  # public | vpc | classic: how dns1 answers for the home region
+    dns1_view: str = "public"  # public | vpc | classic: what dns1 knows; classic: Tencent's too
     dns1_addresses: tuple[str, ...] | None = None  # dns1 answers these instead of its view
     dns1: str = "ok"  # behaviour of dns1, see DnsServer
+    vpc_resolvers: str = "ok"  # and of Tencent's resolvers in a VPC
+    public_resolver: str = "ok"  # and of dns2, under both of its addresses
     ipv6: bool = False  # publish an AAAA record
     web: str = "ok"  # behaviour of the server, see WebServer
     cert: str = "good"  # good | expired | wrong-name | untrusted
@@ -47,15 +52,31 @@ class Scenario:
     setup: dict[str, str] = field(default_factory=dict)  # shell commands per host
 
     @property
+    def client_resolvers(self) -> tuple[str, ...]:
+        """What the client's resolv.conf names."""
+        return self.resolvers or (VPC_RESOLVERS if self.plan.cloud else (DNS1,))
+
+    @property
     def public_answer(self) -> tuple[str, ...]:
         """What a public resolver says about the home region."""
         return self.addresses or COS_PUBLIC[:1]
 
     @property
-    def dns1_answer(self) -> tuple[str, ...]:
-        """What dns1 says about the home region."""
-        views = {"public": self.public_answer, "vpc": (COS_VPC,), "classic": (COS_CLASSIC,)}
-        return self.dns1_addresses or views[self.dns1_view]
+    def public_zone(self) -> Zone:
+        """What a public resolver knows."""
+        return Zone(self.public_answer, ipv6=self.ipv6)
+
+    @property
+    def vpc_zone(self) -> Zone:
+        """What Tencent's resolvers know in the client's network."""
+        address = COS_CLASSIC if self.dns1_view == "classic" else COS_VPC
+        return Zone((address,), self.vm_region, internal=True, ipv6=self.ipv6)
+
+    @property
+    def dns1_zone(self) -> Zone:
+        """What dns1 knows."""
+        zone = self.public_zone if self.dns1_view == "public" else self.vpc_zone
+        return replace(zone, addresses=self.dns1_addresses or zone.addresses)
 
 
 def nft_chain(hook: str, *rules: str, kind: str = "filter") -> str:

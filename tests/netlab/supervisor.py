@@ -131,7 +131,7 @@ class Supervisor:
             "remote_bucket": REMOTE_BUCKET,
             "ca": str(pki / "ca.pem"),
             "client": plan.client,
-            "resolvers": self.scenario.resolvers,
+            "resolvers": self.scenario.client_resolvers,
             "hops": [gateway_of(plan.client), ends(plan.r1_r2)[1], ends(plan.r2_r3)[1]],
             "hops6": ["2001:db8:1::1", "2001:db8:12::2", "2001:db8:23::2"],
             "wire": asdict(self.scenario.wire),
