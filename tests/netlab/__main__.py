@@ -4,6 +4,10 @@
                |           |                 server: stands in for COS on ports 80 and 443
              dns1        dns2                dns1: VPC or ISP resolver, dns2: public resolver
 
+In some scenarios the client is a VM in Tencent's cloud. There dns1 is also Tencent's resolvers
+183.60.83.19 and 183.60.82.98, and r1 has the metadata service at 169.254.0.23; elsewhere nobody
+answers under these addresses. dns2 is also DNSPod's public resolver 119.29.29.29, everywhere.
+
 Every host is a process in a network and mount namespace of its own; nothing is attached to the
 machine's real network, no namespace gets a name, and all of it vanishes when the lab's supervisor
 ends. It works as root, and as any user who may create user namespaces (`unshare -rn true`).
@@ -19,7 +23,7 @@ ends. It works as root, and as any user who may create user namespaces (`unshare
 Here `netlab` stands for `python3 tests/netlab`.
 --name NAME before the verb picks one of several labs that exist side by side (default: default).
 On the client NETLAB_CA names the lab CA's certificate, which the client's system store holds too.
-Needs: Linux, Python 3.10+, iproute2, nftables, openssl; /dev/net/tun for impaired wires.
+Needs: Linux, Python 3.10+, iproute2, nftables, openssl; for some scenarios dnsmasq and /dev/net/tun.
 """
 
 from __future__ import annotations

@@ -45,6 +45,10 @@ DNS1, DNS1_V6 = "198.51.100.53", "2001:db8:d1::53"
 DNS2, DNS2_V6 = "203.0.113.53", "2001:db8:d2::53"
 VPC_RESOLVERS = ("183.60.83.19", "183.60.82.98")  # Tencent's, for its VPCs alone: on dns1, in the cloud
 PUBLIC_RESOLVER = "119.29.29.29"  # DNSPod's, for everybody: on dns2
+CLUSTER_DNS = "10.96.0.10"  # of a Kubernetes cluster: on dns1, in the cloud
+
+METADATA = "169.254.0.23"  # the cloud's metadata service, on r1
+CLIENT_MAC = "52:54:00:00:00:01"  # of a VM
 
 _COS_NAME = re.compile(r"(?:^|\.)(cos|cos-internal)\.([a-z0-9-]+)\.(?:myqcloud\.com|tencentcos\.cn)$")
 

@@ -7,10 +7,12 @@ import os
 import socket
 from pathlib import Path
 
-from addresses import DNS1, DNS1_V6, DNS2, DNS2_V6, PUBLIC_RESOLVER, VPC_RESOLVERS
+from addresses import CLUSTER_DNS, DNS1, DNS1_V6, DNS2, DNS2_V6, PUBLIC_RESOLVER, VPC_RESOLVERS
 from channel import Channel
+from client import furnish_client
 from commands import LabError, run
 from dns_server import DnsServer
+from metadata_service import start_metadata
 from namespaces import (
     CLONE_NEWNET,
     CLONE_NEWNS,
@@ -45,6 +47,8 @@ def host_process(host: str, scenario: Scenario, state: Path, pki: Path, channel:
         if channel.receive() != "configure":
             return
         run(["ip", "-batch", "-"], input="\n".join(ip_commands(scenario)[host]) + "\n")
+        if host == "client":
+            furnish_client(scenario)
         if host in scenario.setup:
             run(["sh", "-ec", scenario.setup[host]])
         asyncio.run(_serve_forever(host, scenario, pki, channel))
@@ -57,9 +61,10 @@ def _prepare_mounts(host: str, scenario: Scenario, state: Path, pki: Path) -> No
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     files = state / host
     files.mkdir(exist_ok=True)
+    resolvers = (f"nameserver {address}" for address in scenario.client_resolvers)
     contents = {
-        "/etc/resolv.conf": "".join(f"nameserver {address}\n" for address in scenario.client_resolvers),
-        "/etc/hosts": f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {host}\n",
+        "/etc/resolv.conf": _lines(*scenario.resolv_conf, *resolvers),
+        "/etc/hosts": _lines(*scenario.hosts, "127.0.0.1 localhost", "::1 localhost", f"127.0.1.1 {host}"),
         "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
     }
     if os.path.exists(CA_BUNDLE):
@@ -78,6 +83,10 @@ def _prepare_mounts(host: str, scenario: Scenario, state: Path, pki: Path) -> No
         mount("none", "/sys", "sysfs")  # so that /sys/class/net shows this host's interfaces
     except OSError:
         pass
+
+
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _set_sysctls(host: str, scenario: Scenario) -> None:
@@ -100,9 +109,12 @@ def _set_sysctls(host: str, scenario: Scenario) -> None:
 
 async def _serve_forever(host: str, scenario: Scenario, pki: Path, channel: Channel) -> None:
     if host == "dns1":
-        await DnsServer(scenario.dns1_zone, scenario.dns1).start((DNS1, DNS1_V6))
+        own = (DNS1, DNS1_V6, CLUSTER_DNS) if scenario.plan.cloud else (DNS1, DNS1_V6)
+        await DnsServer(scenario.dns1_zone, scenario.dns1).start(own)
         if scenario.plan.cloud:
             await DnsServer(scenario.vpc_zone, scenario.vpc_resolvers).start(VPC_RESOLVERS)
+    elif host == "r1" and scenario.plan.cloud:
+        await start_metadata(scenario)
     elif host == "dns2":
         public = DnsServer(scenario.public_zone, scenario.public_resolver)
         await public.start((DNS2, DNS2_V6, PUBLIC_RESOLVER))

@@ -150,14 +150,15 @@ def open_tun_in(pid: int, name: str) -> int:
     try:
         join(pid, "net")
         try:
-            return _open_tun(name)
+            return open_tun(name)
         finally:
             enter_namespace(home)
     finally:
         os.close(home)
 
 
-def _open_tun(name: str) -> int:
+def open_tun(name: str) -> int:
+    """Create TUN interface `name`, which lives as long as the returned descriptor."""
     fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
     fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
     return fd

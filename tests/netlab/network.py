@@ -6,6 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 
 from addresses import (
+    CLIENT_MAC,
+    CLUSTER_DNS,
     COS_CLASSIC,
     COS_VPC,
     DNS1,
@@ -13,6 +15,7 @@ from addresses import (
     DNS2,
     DNS2_V6,
     HIJACKER,
+    METADATA,
     PUBLIC_RESOLVER,
     SERVER_ADDRESSES,
     VPC_RESOLVERS,
@@ -70,6 +73,8 @@ def ip_commands(scenario: Scenario) -> dict[str, list[str]]:
     """`ip -batch` lines per host."""
     links = links_of(scenario)
     lines = {host: ["link set lo up"] for host in HOSTS}
+    if scenario.plan.cloud:
+        lines["client"].append(f"link set eth0 address {CLIENT_MAC}")
     for link in links:
         lines[link.left] += _interface_commands(link.left_name, link.left_ip, link.mtu)
         lines[link.right] += _interface_commands(link.right_name, link.right_ip, link.mtu)
@@ -101,12 +106,10 @@ def _interface_commands(name: str, addresses: Addresses, mtu: int) -> list[str]:
 
 def _loopback_addresses(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     """What a host answers to besides the addresses of its links."""
-    return {
-        "server": SERVER_ADDRESSES,
-        "r2": (HIJACKER,),
-        "dns1": VPC_RESOLVERS if scenario.plan.cloud else (),
-        "dns2": (PUBLIC_RESOLVER,),
-    }
+    addresses = {"server": SERVER_ADDRESSES, "r2": (HIJACKER,), "dns2": (PUBLIC_RESOLVER,)}
+    if scenario.plan.cloud:
+        addresses |= {"r1": (METADATA,), "dns1": (*VPC_RESOLVERS, CLUSTER_DNS)}
+    return addresses
 
 
 def _routes(scenario: Scenario, links: list[Link]) -> dict[str, list[str]]:
@@ -124,12 +127,14 @@ def _routes(scenario: Scenario, links: list[Link]) -> dict[str, list[str]]:
     beyond_r3 = [plan.r3_server, "2001:db8:34::/64", "2001:db8:d2::/64", PUBLIC_RESOLVER]
     before_r2 = [plan.r1_r2, "2001:db8:12::/64"]
     if plan.cloud:
-        vpc_resolvers = _via(link["r1", "dns1"].right_ip, [*VPC_RESOLVERS])
+        of_client = [*everything, "169.254.0.0/16"]
+        to_resolvers = _via(link["r1", "dns1"].right_ip, [*VPC_RESOLVERS, CLUSTER_DNS])
     else:  # nobody answers under these addresses outside the cloud
-        vpc_resolvers = [f"route add blackhole {address}" for address in VPC_RESOLVERS]
+        of_client = everything
+        to_resolvers = [f"route add blackhole {address}" for address in VPC_RESOLVERS]
     return {
-        "client": _via(link["client", "r1"].right_ip, everything),
-        "r1": _via(link["r1", "r2"].right_ip, everything) + vpc_resolvers,
+        "client": _via(link["client", "r1"].right_ip, of_client),
+        "r1": _via(link["r1", "r2"].right_ip, everything) + to_resolvers,
         "r2": _via(link["r2", "r3"].right_ip, [*far, *beyond_r3]) + _via(link["r1", "r2"].left_ip, near),
         "r3": _via(link["r3", "server"].right_ip, far)
         + _via(link["r2", "r3"].left_ip, [*near, *before_r2])

@@ -32,7 +32,13 @@ class Scenario:
     summary: str
     plan: Plan = HOME
     vm_region: str = REGION  # of the client in the cloud: buckets there have private addresses
+    vm_public_ip: str | None = "203.0.113.200"  # as the metadata service says
+    metadata: str = "ok"  # the metadata service in the cloud: ok | hang | none (port closed)
     resolvers: tuple[str, ...] | None = None  # what resolv.conf names, in order; None: VPC_RESOLVERS or DNS1
+    resolv_conf: tuple[str, ...] = ()  # lines before those that name the resolvers
+    hosts: tuple[str, ...] = ()  # lines at the head of /etc/hosts
+    stub_upstream: str | None = None  # the client runs dnsmasq on 127.0.0.1, which asks this resolver
+    tunnel: str | None = None  # a TUN interface of the client, whose packets nobody reads
     addresses: tuple[str, ...] | None = None  # the public view's answer for the home region
     dns1_view: str = "public"  # public | vpc | classic: what dns1 knows; classic: Tencent's too
     dns1_addresses: tuple[str, ...] | None = None  # dns1 answers these instead of its view

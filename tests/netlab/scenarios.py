@@ -1,13 +1,14 @@
-"""All scenarios by name. The rows themselves are in the two tables imported here."""
+"""All scenarios by name. The rows themselves are in the tables imported here."""
 
 from __future__ import annotations
 
 from commands import LabError
 from scenario import Scenario
+from scenarios_cloud import CLOUD_SCENARIOS
 from scenarios_network import NETWORK_SCENARIOS
 from scenarios_services import SERVICE_SCENARIOS
 
-SCENARIOS: dict[str, Scenario] = {**NETWORK_SCENARIOS, **SERVICE_SCENARIOS}
+SCENARIOS: dict[str, Scenario] = {**CLOUD_SCENARIOS, **NETWORK_SCENARIOS, **SERVICE_SCENARIOS}
 
 
 def find_scenario(name: str) -> Scenario:

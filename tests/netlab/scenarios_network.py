@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from addresses import COS_CLASSIC, COS_PUBLIC
 from impair import Impairment
-from scenario import CLOUD, CLOUD_EGRESS, Scenario, firewall, nft_chain
+from scenario import Scenario, firewall, nft_chain
 
 NETWORK_SCENARIOS: dict[str, Scenario] = {
     # Nothing is wrong.
-    "vpc-private": Scenario(
-        "VPC client, VPC resolver answers 169.254.x, private path",
-        plan=CLOUD,
-        dns1_view="vpc",
-    ),
-    "classic-private": Scenario(
-        "classic-network client, resolver answers 10.x, path over 100.64.x",
-        plan=CLOUD,
-        dns1_view="classic",
-    ),
-    "cross-region-public": Scenario(
-        "VPC client, bucket of another region: VPC resolver answers a public address",
-        plan=CLOUD_EGRESS,
-        dns1_view="vpc",
-        wire=Impairment(delay_ms=15),
-    ),
     "isp-normal": Scenario(
         "home client behind an ISP, public answers, all well",
         wire=Impairment(delay_ms=8, jitter_ms=1),
@@ -151,15 +135,6 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
         mtu=1300,
     ),
     # Peculiar paths, all of which work.
-    "silent-hops": Scenario(
-        "r1 and r2 send no ICMP errors, as in most clouds",
-        plan=CLOUD,
-        dns1_view="vpc",
-        setup={
-            router: nft_chain("output", "icmp type time-exceeded drop", "icmpv6 type time-exceeded drop")
-            for router in ("r1", "r2")
-        },
-    ),
     "ecmp": Scenario(
         "two links from r1 to r2, one picked per flow: hop 2 depends on the source port",
         ecmp=True,

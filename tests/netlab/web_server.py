@@ -92,7 +92,7 @@ async def _send_half_and_reset(writer: asyncio.StreamWriter, answer: bytes) -> N
     writer.transport.abort()
 
 
-async def start_stalling(port: int) -> None:
+async def start_stalling(port: int, address: str | None = None) -> None:
     """Accept connections and stay silent."""
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,4 +100,4 @@ async def start_stalling(port: int) -> None:
             pass
         writer.close()
 
-    await asyncio.start_server(hold, None, port)
+    await asyncio.start_server(hold, address, port)
