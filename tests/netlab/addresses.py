@@ -33,8 +33,8 @@ REMOTE_BUCKET = f"examplebucket-1250000000.cos.{REMOTE_REGION}.myqcloud.com"
 # Addresses of the stand-in for COS. "Public" ones are from the documentation ranges.
 COS_VPC, COS_CLASSIC = "169.254.0.47", "10.148.0.47"
 COS_PUBLIC = ("203.0.113.10", "203.0.113.11", "203.0.113.12", "203.0.113.13")
-COS_REMOTE, COS_V6 = "203.0.113.20", "2001:db8:c05::10"
-SERVER_ADDRESSES = (COS_VPC, COS_CLASSIC, *COS_PUBLIC, COS_REMOTE, COS_V6)
+COS_REMOTE, COS_OTHER, COS_V6 = "203.0.113.20", "192.0.2.80", "2001:db8:c05::10"
+SERVER_ADDRESSES = (COS_VPC, COS_CLASSIC, *COS_PUBLIC, COS_REMOTE, COS_OTHER, COS_V6)
 NODE = "100.93.40.15"  # what the server's request ids name as their maker, as real ones do
 
 NOBODY_THERE = "203.0.113.99"  # scenarios that use it make r3 drop what goes there

@@ -26,9 +26,11 @@ from dns_message import (
 )
 
 FAILURES = {"servfail": SERVFAIL, "nxdomain": NXDOMAIN, "refused": REFUSED}
-BEHAVIOURS = ("ok", *FAILURES, "nodata", "timeout", "truncate", "hijack", "rotate", "cname", "slow")
+CHAINS = {"cname": 2, "long-chain": 16}  # how many CNAME records stand before the addresses
+OTHERS = ("nodata", "truncate", "hijack", "rotate", "timeout", "aaaa-timeout", "slow", "doubled")
+BEHAVIOURS = ("ok", *FAILURES, *CHAINS, *OTHERS)
 MAGIC_ZONE = ".lab.test"  # BEHAVIOUR.lab.test shows a behaviour in any scenario
-ALIASES = ("alias1.lab.test", "alias2.lab.test")  # the chain of behaviour cname
+ALIASES = tuple(f"alias{n}{MAGIC_ZONE}" for n in range(1, max(CHAINS.values()) + 1))
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,21 @@ class DnsServer:
             writer.close()
 
     async def answers(self, message: bytes, over_tcp: bool) -> AsyncIterator[bytes]:
-        """What goes back, as a rule one answer."""
+        """What goes back, as a rule one answer.
+
+        A doubled one is as if somebody on the path had answered first: it is forged, and the true one follows.
+        """
         query = Query.parse(message)
         if query is None:
             return
         behaviour = self._behaviour_for(query.name)
-        if behaviour == "timeout":
+        if behaviour == "timeout" or (behaviour == "aaaa-timeout" and query.qtype == AAAA):
             return
         if behaviour == "slow":
             await asyncio.sleep(1.5)
+        if behaviour == "doubled" and not over_tcp and self.zone.lookup(query.name):
+            yield self._answer(query, "hijack", over_tcp)
+            await asyncio.sleep(0.05)
         yield self._answer(query, behaviour, over_tcp)
 
     def _behaviour_for(self, name: str) -> str:
@@ -122,11 +130,10 @@ class DnsServer:
     def _records(self, owner: bytes, addresses: list[str], qtype: int, behaviour: str) -> list[bytes]:
         records: list[bytes] = []
         ttl = 600
-        if behaviour == "cname":
-            for alias in ALIASES:
-                target = write_name(alias)
-                records.append(write_record(owner, CNAME, ttl, target))
-                owner = target
+        for alias in ALIASES[: CHAINS.get(behaviour, 0)]:
+            target = write_name(alias)
+            records.append(write_record(owner, CNAME, ttl, target))
+            owner = target
         if behaviour == "rotate":
             addresses = [COS_PUBLIC[next(self._turn) % len(COS_PUBLIC)]]
             ttl = 1

@@ -65,7 +65,7 @@ def _prepare_mounts(host: str, scenario: Scenario, state: Path, pki: Path) -> No
     contents = {
         "/etc/resolv.conf": _lines(*scenario.resolv_conf, *resolvers),
         "/etc/hosts": _lines(*scenario.hosts, "127.0.0.1 localhost", "::1 localhost", f"127.0.1.1 {host}"),
-        "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+        "/etc/nsswitch.conf": _lines("passwd: files", "group: files", f"hosts: {scenario.nsswitch_hosts}"),
     }
     if os.path.exists(CA_BUNDLE):
         contents[CA_BUNDLE] = Path(CA_BUNDLE).read_text() + (pki / "ca.pem").read_text()
@@ -73,7 +73,7 @@ def _prepare_mounts(host: str, scenario: Scenario, state: Path, pki: Path) -> No
         if not os.path.exists(target):
             raise LabError(f"{target} is missing; the lab mounts its own over it")
         own = files / Path(target).name
-        own.write_text(text)
+        own.write_text(text, "utf-8", "surrogateescape")  # a scenario may have bytes that are no UTF-8
         own.chmod(0o644)
         mount(str(own), os.path.realpath(target), None, MS_BIND)
     for directory in DAEMON_DIRECTORIES:

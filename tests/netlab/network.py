@@ -9,6 +9,7 @@ from addresses import (
     CLIENT_MAC,
     CLUSTER_DNS,
     COS_CLASSIC,
+    COS_OTHER,
     COS_VPC,
     DNS1,
     DNS1_V6,
@@ -106,7 +107,8 @@ def _interface_commands(name: str, addresses: Addresses, mtu: int) -> list[str]:
 
 def _loopback_addresses(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     """What a host answers to besides the addresses of its links."""
-    addresses = {"server": SERVER_ADDRESSES, "r2": (HIJACKER,), "dns2": (PUBLIC_RESOLVER,)}
+    of_server = tuple(dict.fromkeys((*SERVER_ADDRESSES, *scenario.public_answer)))
+    addresses = {"server": of_server, "r2": (HIJACKER,), "dns2": (PUBLIC_RESOLVER,)}
     if scenario.plan.cloud:
         addresses |= {"r1": (METADATA,), "dns1": (*VPC_RESOLVERS, CLUSTER_DNS)}
     return addresses
@@ -123,7 +125,7 @@ def _routes(scenario: Scenario, links: list[Link]) -> dict[str, list[str]]:
         "2001:db8:1::/64",
         "2001:db8:d1::/64",
     ]
-    far = ["203.0.113.0/24", f"{COS_VPC}/32", f"{COS_CLASSIC}/32", "2001:db8:c05::/64"]
+    far = ["203.0.113.0/24", f"{COS_VPC}/32", f"{COS_CLASSIC}/32", COS_OTHER, "2001:db8:c05::/64"]
     beyond_r3 = [plan.r3_server, "2001:db8:34::/64", "2001:db8:d2::/64", PUBLIC_RESOLVER]
     before_r2 = [plan.r1_r2, "2001:db8:12::/64"]
     if plan.cloud:

@@ -37,8 +37,10 @@ class Scenario:
     resolvers: tuple[str, ...] | None = None  # what resolv.conf names, in order; None: VPC_RESOLVERS or DNS1
     resolv_conf: tuple[str, ...] = ()  # lines before those that name the resolvers
     hosts: tuple[str, ...] = ()  # lines at the head of /etc/hosts
+    nsswitch_hosts: str = "files dns"  # where names are looked up, in order
     stub_upstream: str | None = None  # the client runs dnsmasq on 127.0.0.1, which asks this resolver
     tunnel: str | None = None  # a TUN interface of the client, whose packets nobody reads
+    taken_ports: tuple[int, int] | None = None  # the client's only local ports, first and last: TCP's are all in use
     addresses: tuple[str, ...] | None = None  # the public view's answer for the home region
     dns1_view: str = "public"  # public | vpc | classic: what dns1 knows; classic: Tencent's too
     dns1_addresses: tuple[str, ...] | None = None  # dns1 answers these instead of its view

@@ -75,6 +75,14 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
         "the client's own firewall drops outgoing 80 (times out) and rejects 443 (refused)",
         setup={"client": nft_chain("output", "tcp dport 80 drop", "tcp dport 443 reject with tcp reset")},
     ),
+    "policy-prohibit": Scenario(
+        "a policy rule on the client prohibits what goes to the public addresses: permission denied",
+        setup={"client": "ip rule add to 203.0.113.0/24 prohibit"},
+    ),
+    "ports-exhausted": Scenario(
+        "other programs on the client use every local port of TCP; DNS over UDP works",
+        taken_ports=(50000, 50255),
+    ),
     # A route is missing or says no.
     "no-network": Scenario(
         "the client reaches nothing but its own network: no default route, no way to the resolver",

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from addresses import BUCKET, COS_PUBLIC, COS_VPC, DNS1, NOBODY_THERE
-from scenario import Scenario, firewall, redirect
+from addresses import BUCKET, COS_OTHER, COS_PUBLIC, COS_VPC, DNS1, NOBODY_THERE
+from scenario import Scenario, firewall, nft_chain, redirect
 
 NOBODY_ANSWERS = {"r3": f"ip route add blackhole {NOBODY_THERE}/32"}
+MANY_ADDRESSES = tuple(f"203.0.113.{number}" for number in range(101, 201))
+ODD_LINES = (
+    "complete nonsense",
+    "x" * 2048,
+    "\0\a\x1b[31m\x7f control bytes",
+    "\udce9t\udce9",  # Latin-1 where UTF-8 belongs
+)
 
 SERVICE_SCENARIOS: dict[str, Scenario] = {
     # The name leads to the wrong address.
@@ -32,6 +39,26 @@ SERVICE_SCENARIOS: dict[str, Scenario] = {
         hosts=(f"{NOBODY_THERE} {BUCKET}",),
         setup=NOBODY_ANSWERS,
     ),
+    "split-horizon-office": Scenario(
+        "an office with Direct Connect: its resolver gives the private answer, and there is a way to it",
+        dns1_view="vpc",
+    ),
+    "resolvers-disagree": Scenario(
+        "the resolver answers another address than the public one does; both serve",
+        dns1_addresses=(COS_OTHER,),
+    ),
+    # Files of the client are odd; nothing is wrong.
+    "nsswitch-dns-only": Scenario(
+        "/etc/hosts pins the bucket to where nobody answers, but nsswitch.conf leaves the file out",
+        hosts=(f"{NOBODY_THERE} {BUCKET}",),
+        nsswitch_hosts="dns",
+        setup=NOBODY_ANSWERS,
+    ),
+    "odd-resolv-conf": Scenario(
+        "resolv.conf and hosts begin with malformed lines",
+        resolv_conf=(*ODD_LINES, "nameserver", "nameserver not-an-address"),
+        hosts=(*ODD_LINES, f"999.0.113.99 {BUCKET}", NOBODY_THERE),
+    ),
     # The resolver fails, or is peculiar.
     "two-resolvers-one-dead": Scenario(
         "resolv.conf names two resolvers, the first of which never answers",
@@ -48,10 +75,33 @@ SERVICE_SCENARIOS: dict[str, Scenario] = {
     "dns-cname": Scenario("the answer comes behind a chain of two CNAME records", dns1="cname"),
     "dns-rotate": Scenario("every answer names another address, TTL 1", dns1="rotate"),
     "dns-slow": Scenario("every answer takes 1.5 s", dns1="slow"),
+    "long-chain": Scenario("the answer comes behind a chain of 16 CNAME records", dns1="long-chain"),
+    "many-addresses": Scenario(
+        "100 addresses: more than an answer over UDP holds",
+        addresses=MANY_ADDRESSES,
+    ),
+    "aaaa-timeout": Scenario(
+        "the resolver never answers a question for AAAA records, as some load balancers do",
+        dns1="aaaa-timeout",
+    ),
     # Somebody else answers.
     "dns-hijack": Scenario(
         "the resolver sends every name to a hijacker's web server",
         dns1="hijack",
+        portal=("r2",),
+    ),
+    "dns-intercepted": Scenario(
+        "r1 sends every DNS query over UDP to dns1, whomever it is for, and dns1 hijacks",
+        dns1="hijack",
+        portal=("r2",),
+        setup={
+            "r1": nft_chain("prerouting", f"iif eth0 udp dport 53 dnat ip to {DNS1}", kind="nat"),
+        },
+    ),
+    "answer-doubled": Scenario(
+        "a forged answer to a hijacker precedes the true one over UDP, whichever resolver is asked",
+        dns1="doubled",
+        public_resolver="doubled",
         portal=("r2",),
     ),
     "http-hijack": Scenario(
