@@ -6,14 +6,18 @@ mod check;
 mod credentials;
 #[cfg(feature = "lab")]
 mod demo;
+mod dns;
+mod endpoints;
 mod explain;
 mod head;
 mod input;
 mod key;
 mod machine;
+mod metadata;
 mod network;
 mod output;
 mod regions;
+mod resolver;
 mod sign;
 mod temporary;
 mod values;
@@ -24,6 +28,7 @@ pub use check::{CheckArgs, Job, replay_file};
 pub use credentials::CredentialsArgs;
 #[cfg(feature = "lab")]
 pub use demo::{demo_job, demo_list, demo_scenario};
+pub use dns::DnsArgs;
 pub use explain::ExplainArgs;
 pub use head::{CanaryArgs, HeadArgs};
 pub use output::{OutputArgs, write_report};
@@ -67,6 +72,8 @@ fn everywhere(command: clap::Command, change: impl Fn(clap::Arg) -> clap::Arg + 
 pub enum Command {
     /// Diagnose the way to one or more endpoints: names, routes, TCP, TLS, HTTP and signature
     Check(Box<CheckArgs>),
+    /// Ask several name servers, compare what they answer, and tell which network the addresses are in
+    Dns(Box<DnsArgs>),
     /// Show what COS answers: an anonymous and a signed HEAD side by side, with phases, headers and the decoded error
     Head(Box<HeadArgs>),
     /// Show a whole diagnosis on loopback, against a COS double and a name server inside this program
@@ -89,6 +96,7 @@ pub enum Command {
 /// Arguments of `demo`.
 #[cfg(feature = "lab")]
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct DemoArgs {
     /// What is wrong in the network; see --list
     #[arg(default_value = "healthy-private")]
@@ -99,6 +107,9 @@ pub struct DemoArgs {
     /// Show requests and answers in full, as the command head does
     #[arg(long)]
     pub head: bool,
+    /// Show what the name servers answer, as the command dns does
+    #[arg(long, conflicts_with = "head")]
+    pub dns: bool,
     /// Tell on standard error what is observed while it is
     #[arg(short, long)]
     pub verbose: bool,

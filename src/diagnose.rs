@@ -4,30 +4,39 @@
 //! `fold` then tells causes from symptoms. To add a finding: a row in `diagnose/codes.rs`, a rule or a part of one, and
 //! a page `docs/explain/CODE.md`; a missing one fails the build or a test. This room never sees plan, probes or clocks.
 
+mod answers;
 mod auth;
 mod canary;
 pub mod codes;
 mod dns;
+mod endpoint;
 mod fold;
+mod forged;
 mod host;
 mod http;
+mod place;
 mod proxy;
 mod regions;
+mod resolvers;
 mod route;
 mod tcp;
 mod tls;
 mod verdict;
 mod view;
+mod watch;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use answers::{AnswerView, Relation, ScopedAddress};
 pub use codes::{CODES, CodeRow, find_code};
+pub use endpoint::{EndpointView, Extent, endpoints};
 pub use host::MACHINE;
 pub use regions::{RegionView, rank};
 pub use verdict::{Status, Verdict, verdict};
 pub(crate) use view::listed;
 pub use view::{AddressView, PortView, Spread, addresses, milliseconds, route_of};
+pub use watch::{Change, Seen, Series, Watch};
 
 use crate::config::Policy;
 use crate::evidence::{Evidence, ObservationId};
@@ -167,8 +176,20 @@ const KEY_VARIABLES: &str = "COS_SECRET_ID and COS_SECRET_KEY, or TENCENTCLOUD_S
 type Rule = fn(&Evidence, &Policy) -> Vec<Finding>;
 
 /// Every rule, in the order of the layers.
-const RULES: &[Rule] =
-    &[host::rule, proxy::rule, dns::rule, route::rule, tcp::rule, tls::rule, http::rule, auth::rule, canary::rule];
+const RULES: &[Rule] = &[
+    host::rule,
+    proxy::rule,
+    dns::rule,
+    forged::rule,
+    resolvers::rule,
+    route::rule,
+    place::rule,
+    tcp::rule,
+    tls::rule,
+    http::rule,
+    auth::rule,
+    canary::rule,
+];
 
 /// Judges evidence: findings with causes told from symptoms, roots first, then by severity and code.
 pub fn diagnose(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {

@@ -8,6 +8,8 @@ mod clock;
 mod detail;
 mod exchange;
 mod failure;
+mod machine;
+mod names;
 mod request_id;
 
 use std::net::SocketAddr;
@@ -20,6 +22,8 @@ pub use clock::{ClockOffset, clock_offset};
 pub use detail::*;
 pub use exchange::*;
 pub use failure::{FailureKind, Hypothesis, NotRunReason, Purpose};
+pub use machine::*;
+pub use names::*;
 pub use request_id::RequestIdHint;
 
 use crate::target::Target;
@@ -35,6 +39,8 @@ pub enum Stage {
     Host,
     /// Name resolution.
     Resolve,
+    /// The kernel's routes to the addresses.
+    Route,
     /// TCP connections.
     Connect,
     /// TLS handshakes.
@@ -48,13 +54,15 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in the order in which they run.
-    pub const ALL: [Self; 5] = [Self::Host, Self::Resolve, Self::Connect, Self::TlsHandshake, Self::HttpRoundTrip];
+    pub const ALL: [Self; 6] =
+        [Self::Host, Self::Resolve, Self::Route, Self::Connect, Self::TlsHandshake, Self::HttpRoundTrip];
 
     /// The stage as a phrase for people.
     pub const fn describe(self) -> &'static str {
         match self {
             Self::Host => "reading this machine's configuration",
             Self::Resolve => "resolving",
+            Self::Route => "looking routes up",
             Self::Connect => "connecting",
             Self::TlsHandshake => "TLS handshake",
             Self::HttpRoundTrip => "HTTP request",
@@ -145,10 +153,43 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// How long it took to know the result: the time of the step without what it went on listening for.
+    pub fn result_us(&self) -> Option<u64> {
+        self.detail.dns().and_then(|dns| dns.answered_us).or(self.elapsed_us)
+    }
+
     /// Whether the step was really taken.
     pub const fn was_run(&self) -> bool {
         !matches!(self.outcome, Outcome::NotRun { .. } | Outcome::Unknown)
     }
+}
+
+/// An endpoint that is probed beside a target, to tell how far a fault reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Control {
+    /// What it has in common with the target.
+    pub kind: ControlKind,
+    /// Host of the target.
+    pub of: String,
+    /// The endpoint.
+    pub target: Target,
+}
+
+/// What an endpoint of the control group has in common with its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlKind {
+    /// The region: its service host, under the same suffix.
+    ServiceHost,
+    /// Bucket and region, under the other suffix.
+    OtherSuffix,
+    /// The region: its host for the private network only.
+    Internal,
+    /// Nothing but that it is COS's: the service host of another region, under the same suffix.
+    OtherRegion,
+    /// A word of a later version of the report.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Everything that was observed in one run, and for which targets.
@@ -157,6 +198,9 @@ pub struct Evidence {
     /// The endpoints that were asked for.
     #[serde(default)]
     pub targets: Vec<Target>,
+    /// The endpoints that were probed beside them.
+    #[serde(default)]
+    pub controls: Vec<Control>,
     /// The observations, in the order of the plan.
     #[serde(default, rename = "evidence")]
     pub observations: Vec<Observation>,
@@ -165,7 +209,7 @@ pub struct Evidence {
 impl Evidence {
     /// An empty record for some targets.
     pub fn new(targets: Vec<Target>) -> Self {
-        Self { targets, observations: Vec::new() }
+        Self { targets, ..Self::default() }
     }
 
     /// The observation with a number.
@@ -189,6 +233,33 @@ impl Evidence {
     /// The observations of a stage about one endpoint, in order.
     pub fn of_endpoint<'a>(&'a self, stage: Stage, host: &'a str) -> impl Iterator<Item = &'a Observation> {
         self.of_stage(stage).filter(move |observation| observation.endpoint.as_deref() == Some(host))
+    }
+
+    /// What the hosts file says about an endpoint, where it says something and programs on this machine go by it: a look-up as they
+    /// do it that comes to none of its addresses shows that they do not.
+    pub fn hosts_entry<'a>(&'a self, host: &'a str) -> Option<(ObservationId, &'a HostsFile)> {
+        let of_files = self.of_endpoint(Stage::Host, host).filter_map(|o| Some((o.id, o.detail.hosts_file()?)));
+        let (id, file) = { of_files }.find(|(_, file)| !file.addresses.is_empty())?;
+        let is_passed_over = |lookup: &SystemLookup| {
+            !lookup.addresses.is_empty() && !lookup.addresses.iter().any(|ip| file.addresses.contains(ip))
+        };
+        let lookups = self.of_endpoint(Stage::Resolve, host).filter_map(|o| o.detail.system_lookup());
+        (!{ lookups }.any(is_passed_over)).then_some((id, file))
+    }
+
+    /// The look-ups of an endpoint as programs on this machine do them, with their addresses.
+    pub fn system_lookups<'a>(&'a self, host: &'a str) -> impl Iterator<Item = (ObservationId, &'a SystemLookup)> {
+        self.of_endpoint(Stage::Resolve, host).filter_map(|o| Some((o.id, o.detail.system_lookup()?)))
+    }
+
+    /// The answers for one endpoint that programs on this machine go by, or that the user asked for, in order.
+    pub fn own_lookups<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Observation> {
+        self.of_endpoint(Stage::Resolve, host).filter(|o| o.detail.dns().is_some_and(|dns| !dns.comparison))
+    }
+
+    /// The answers for one endpoint that are only compared with, in order.
+    pub fn comparisons<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Observation> {
+        self.of_endpoint(Stage::Resolve, host).filter(|o| o.detail.dns().is_some_and(|dns| dns.comparison))
     }
 
     /// Whether an observation is another or builds on it, directly or through others.
@@ -255,7 +326,8 @@ mod tests {
             outcome: Outcome::Succeeded,
             detail: Detail::Unknown,
         };
-        let evidence = Evidence { targets: vec![], observations: vec![observation(1, 2), observation(2, 1)] };
+        let observations = vec![observation(1, 2), observation(2, 1)];
+        let evidence = Evidence { observations, ..Evidence::default() };
         assert!(!evidence.descends_from(1, 9));
         assert!(evidence.descends_from(1, 2));
     }

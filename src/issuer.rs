@@ -47,6 +47,12 @@ impl Issuer {
         Ok(Self { metadata, sts, client: Client::new(roots) })
     }
 
+    /// Host, port, value of the Host header and path of the metadata service, when it is asked in clear text.
+    pub fn metadata_place(&self) -> Option<(&str, u16, String, &str)> {
+        let (host, port, path) = self.metadata.clear_text_place()?;
+        Some((host, port, self.metadata.host_header(), path))
+    }
+
     /// Obtains what a source of keys holds out; `None` when the machine has no role.
     ///
     /// # Errors

@@ -10,9 +10,11 @@ mod account;
 mod asked;
 mod cos;
 mod dns;
+mod encrypted_dns;
 mod form;
 mod hosts;
 mod keys;
+mod metadata;
 mod moment;
 mod objects;
 mod pki;
@@ -41,8 +43,8 @@ use crate::error::Error;
 
 pub use keys::Key;
 pub use scenario::{
-    AccountBehaviour, AnswerBehaviour, BucketBehaviour, CertificateBehaviour, ClientKey, DnsBehaviour, PortBehaviour,
-    Scenario, TlsBehaviour,
+    AccountBehaviour, AnswerBehaviour, BucketBehaviour, CertificateBehaviour, ClientKey, DnsBehaviour, OtherServer,
+    PortBehaviour, Scenario, TlsBehaviour, Vm,
 };
 pub use scenarios::{SCENARIOS, find};
 
@@ -101,6 +103,11 @@ pub struct Lab {
     double: Arc<cos::Double>,
     counters: Arc<Counters>,
     names: dns::NameServer,
+    over_tls: SocketAddr,
+    over_https: SocketAddr,
+    others: Vec<(OtherServer, dns::NameServer)>,
+    metadata: Option<SocketAddr>,
+    hosts_file: PathBuf,
     connect_to: Vec<ConnectTo>,
     ca_file: PathBuf,
     _directory: PrivateDirectory,
@@ -128,8 +135,24 @@ impl Lab {
         let pki = pki::make(scenario.certificate)?;
         let ca_file = directory.write("ca.pem", &pki.ca_pem)?;
         let names = dns::start(&scenario, &counters).await?;
+        let mut others = Vec::new();
+        for other in scenario.others {
+            others.push((*other, dns::start_other(&scenario, other.addresses, &counters).await?));
+        }
+        let entry = scenario.hosts_entry.map(|address| format!("{address} {}\n", scenario.host())).unwrap_or_default();
+        let hosts_file = directory.write("hosts", &format!("127.0.0.1 localhost\n{entry}"))?;
         let refusing = refusing_socket().map_err(cannot_start)?;
         let mut servers = JoinSet::new();
+        let over_tls = encrypted_dns::Inside::Framed;
+        let over_tls = encrypted_dns::start(over_tls, names.address, Arc::clone(&pki.server), &mut servers);
+        let over_tls = over_tls.await.map_err(cannot_start)?;
+        let over_https = encrypted_dns::Inside::Http;
+        let over_https = encrypted_dns::start(over_https, names.address, Arc::clone(&pki.server), &mut servers);
+        let over_https = over_https.await.map_err(cannot_start)?;
+        let metadata = match scenario.vm {
+            Some(vm) => Some(metadata::start(vm, &mut servers).await.map_err(cannot_start)?),
+            None => None,
+        };
         let ports = [
             (80, scenario.port_80, web::Speech::ClearText),
             (443, scenario.port_443, web::Speech::Tls(scenario.tls, pki.server)),
@@ -142,8 +165,8 @@ impl Lab {
                 PortBehaviour::Serve => web::listen(&double, &counters, speech, &mut servers).await?,
             };
             // Nobody redirects a sinkhole, and cosprobe must find out by itself that it leads nowhere.
-            let mapped =
-                scenario.all_addresses().into_iter().filter(|ip| scope_of((*ip).into()) != AddressScope::Sinkhole);
+            let mapped = scenario.all_given_addresses();
+            let mapped = mapped.into_iter().filter(|ip| scope_of((*ip).into()) != AddressScope::Sinkhole);
             connect_to.extend(mapped.map(|address| ConnectTo {
                 host: address.to_string(),
                 port: Some(port),
@@ -155,6 +178,11 @@ impl Lab {
             double,
             counters,
             names,
+            over_tls,
+            over_https,
+            others,
+            metadata,
+            hosts_file,
             connect_to,
             ca_file,
             _directory: directory,
@@ -166,6 +194,31 @@ impl Lab {
     /// The name server. It answers over UDP and TCP.
     pub fn resolver(&self) -> SocketAddr {
         self.names.address
+    }
+
+    /// The same name server over TLS. Its certificate is that of port 443.
+    pub fn resolver_over_tls(&self) -> SocketAddr {
+        self.over_tls
+    }
+
+    /// The same over HTTPS, at the path `/dns-query`.
+    pub fn resolver_over_https(&self) -> SocketAddr {
+        self.over_https
+    }
+
+    /// The name servers beside it, and whom they stand for.
+    pub fn other_resolvers(&self) -> impl Iterator<Item = (OtherServer, SocketAddr)> {
+        self.others.iter().map(|(other, server)| (*other, server.address))
+    }
+
+    /// The metadata service of the machine, and the path of its answers, when it is one of Tencent's.
+    pub fn metadata(&self) -> Option<(SocketAddr, &'static str)> {
+        self.metadata.map(|address| (address, metadata::PATH))
+    }
+
+    /// The client's hosts file.
+    pub fn hosts_file(&self) -> &Path {
+        &self.hosts_file
     }
 
     /// Where connections to the addresses that the name server gives out have to go.

@@ -28,12 +28,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use config::Config;
+use config::{Config, Policy};
 use credential::Credential;
+use diagnose::{Severity, Status};
 use error::Error;
 use evidence::Evidence;
 use report::{Ended, Report, Run};
-use run::{Ending, Progress};
+use run::{Ending, More, Progress};
 
 /// Observes, judges and reports, once. `interrupt` resolves when the user wants the run to end early.
 ///
@@ -48,7 +49,8 @@ pub async fn check(
 ) -> Result<Report, Error> {
     let started_at = Timestamp::now();
     let policy = config.policy.clone();
-    let (evidence, ending) = observe(config, credential, interrupt, progress).await?;
+    let judge = |evidence: &Evidence| worth_doing(evidence, &policy);
+    let (evidence, ending) = observe_more(config, credential, interrupt, judge, progress).await?;
     let ended_because = match ending {
         Ending::Completed => Ended::Completed,
         Ending::Deadline => Ended::Deadline,
@@ -56,6 +58,18 @@ pub async fn check(
     };
     let run = Run { started_at, ended_at: Timestamp::now(), ended_because, labels };
     Ok(Report::new(evidence, policy, run))
+}
+
+/// What the findings so far make worth doing: nothing more where all is well. Where COS answers as it should and refuses the request,
+/// where the clock is off, or where other programs use a proxy, other name servers and endpoints tell nothing about it.
+fn worth_doing(evidence: &Evidence, policy: &Policy) -> More {
+    let findings = diagnose::diagnose(evidence, policy);
+    let elsewhere = ["AUT", "BKT", "HST002", "HST004"];
+    let is_of_the_way = |code: &str| !elsewhere.iter().any(|begin| code.starts_with(begin));
+    let is_root = |finding: &&diagnose::Finding| finding.is_root() && finding.severity >= Severity::Warning;
+    let on_the_way = findings.iter().filter(is_root).any(|finding| is_of_the_way(&finding.code));
+    let is_unsure = diagnose::verdict(evidence, &findings).status == Status::Inconclusive;
+    More { comparison: on_the_way || is_unsure, control: on_the_way || is_unsure }
 }
 
 /// Observes only. `interrupt` resolves when the user wants the run to end early.
@@ -68,9 +82,19 @@ pub async fn observe(
     interrupt: impl Future<Output = ()>,
     progress: impl FnMut(Progress<'_>),
 ) -> Result<(Evidence, Ending), Error> {
+    observe_more(config, credential, interrupt, |_| More::default(), progress).await
+}
+
+async fn observe_more(
+    config: Config,
+    credential: Option<Credential>,
+    interrupt: impl Future<Output = ()>,
+    judge: impl Fn(&Evidence) -> More,
+    progress: impl FnMut(Progress<'_>),
+) -> Result<(Evidence, Ending), Error> {
     let (stop, cancelled) = watch::channel(None);
     let context = probe::Context::new(config, credential, cancelled)?;
-    Ok(run::run(&context, &stop, interrupt, progress).await)
+    Ok(run::run(&context, &stop, interrupt, judge, progress).await)
 }
 
 /// Judges a saved report again. The text is the JSON that `--format json` wrote.

@@ -4,10 +4,14 @@ mod progress;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use cosprobe::cli::{Answer, CheckArgs, Command, HeadArgs, Job, OutputArgs, RegionsArgs, replay_file, write_report};
+use cosprobe::cli::{
+    Answer, CheckArgs, Command, DnsArgs, HeadArgs, Job, OutputArgs, RegionsArgs, replay_file, write_report,
+};
+use cosprobe::diagnose::Watch;
 use cosprobe::error::{Error, exit};
-use cosprobe::report::{Format, Report, Style, View, exit_code, render, schema};
+use cosprobe::report::{Format, Report, Style, View, change_line, exit_code, render, schema, summary};
 use cosprobe::run::Progress;
 
 use progress::Shown;
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<u8, Error> {
     match command {
         Command::Check(arguments) => check(&arguments),
+        Command::Dns(arguments) => dns(&arguments),
         Command::Head(arguments) => head(&arguments),
         #[cfg(feature = "lab")]
         Command::Demo(arguments) => demo(&arguments),
@@ -56,6 +61,69 @@ fn check(arguments: &CheckArgs) -> Result<u8, Error> {
 fn head(arguments: &HeadArgs) -> Result<u8, Error> {
     let report = run(block_on(arguments.job())?, &arguments.check)?;
     finish(&report, &arguments.check.output, View::Exchanges)
+}
+
+fn dns(arguments: &DnsArgs) -> Result<u8, Error> {
+    let job = arguments.job()?;
+    if let Some(every) = arguments.watch_resolution {
+        let watch = block_on(watch(job, every, arguments))?;
+        return finish_watch(&watch, &arguments.output);
+    }
+    let report = block_on(observe(job, Shown::new(arguments.output.quiet, arguments.verbose)))?;
+    finish(&report, &arguments.output, View::Resolution)
+}
+
+/// Looks names up at an interval until the time is over or the user ends it, and tells what changes.
+async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, Error> {
+    let mut watch = Watch::default();
+    let end = arguments.watch_for.map(|length| tokio::time::Instant::now() + length);
+    let over = async {
+        match end {
+            Some(end) => tokio::time::sleep_until(end).await,
+            None => std::future::pending().await,
+        }
+    };
+    let (interrupt, mut ticks) = (interrupted(), tokio::time::interval(every));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    tokio::pin!(over, interrupt);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut interrupt => return Ok(watch),
+            () = &mut over => return Ok(watch),
+            _ = ticks.tick() => {}
+        }
+        let round = cosprobe::observe(job.config.clone(), None, std::future::pending(), |_| {});
+        tokio::select! {
+            biased;
+            () = &mut interrupt => return Ok(watch),
+            () = &mut over => return Ok(watch),
+            observed = round => {
+                let (evidence, _) = observed?;
+                let at = jiff::Timestamp::now();
+                for change in watch.take(&evidence, at) {
+                    let output = &arguments.output;
+                    if output.format == Format::Table && !output.quiet && output.output.is_none() {
+                        print(&format!("{}\n", change_line(&change, at)))?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes what was seen. It is inconclusive when no look-up was ever answered.
+fn finish_watch(watch: &Watch, output: &OutputArgs) -> Result<u8, Error> {
+    let text = match output.format {
+        Format::Table => format!("\n{}", summary(watch)),
+        // Strings, numbers and times only: nothing that JSON cannot say.
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(watch).unwrap_or_default()),
+    };
+    if !output.quiet || output.output.is_some() {
+        write_report(&text, output.output.as_deref())?;
+    }
+    let answered = watch.series.iter().any(|series| series.answered > 0);
+    Ok(if answered { exit::HEALTHY } else { exit::INCONCLUSIVE })
 }
 
 fn run(job: Job, arguments: &CheckArgs) -> Result<Report, Error> {
@@ -89,9 +157,19 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
         let lab = cosprobe::lab::Lab::start(scenario).await?;
         let mut job = cosprobe::cli::demo_job(scenario, &lab)?;
         arguments.canary.join(&mut job)?;
+        if arguments.dns {
+            job.config.targets.iter_mut().for_each(|target| target.services.clear());
+            job.config.name_servers.wait_for_comparison = true;
+            job.config.control = cosprobe::config::When::Never;
+        }
         let in_full = arguments.head || job.config.canary.is_some();
         let report = observe(job, Shown::new(arguments.output.quiet, arguments.verbose)).await?;
-        Ok((report, if in_full { View::Exchanges } else { View::Addresses }))
+        let view = match (arguments.dns, in_full) {
+            (true, _) => View::Resolution,
+            (_, true) => View::Exchanges,
+            _ => View::Addresses,
+        };
+        Ok((report, view))
     })?;
     finish(&report, &arguments.output, view)
 }

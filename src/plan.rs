@@ -5,9 +5,12 @@
 //! [`Action::Skip`] and recorded as not run. To add a probe: an [`Action`], when to plan it here, its arm in `probe.rs`.
 
 mod canary;
+mod control;
 mod doctor;
+mod host;
 mod http;
 mod reason;
+mod resolve;
 mod search;
 mod step;
 
@@ -17,22 +20,25 @@ use std::net::{IpAddr, SocketAddr};
 use crate::addr::{self, AddressScope};
 use crate::config::Config;
 use crate::evidence::{
-    Authentication, Detail, Dns, DnsTransport, Evidence, NotRunReason, Observation, ObservationId, Outcome, RecordType,
-    Stage, Tcp, Tls,
+    Authentication, Detail, Evidence, NotRunReason, Observation, ObservationId, Outcome, Stage, Tcp, Tls,
 };
 use crate::target::{Protocol, Service, Target};
 
 pub use canary::CANARY_CONTENT;
+pub use control::{config_for as control_config, controls};
 pub use http::{Payload, RequestPlan};
-pub use step::{Action, Step};
+pub use resolve::comparison_steps;
+pub use step::{Action, Question, Step};
 
 /// The next steps of a stage; empty when the stage is complete.
 pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
-    let begun = evidence.of_stage(stage).next().is_some();
-    match (stage, begun) {
-        (Stage::Host, false) => host_steps(config),
-        (Stage::Resolve, false) => resolve_steps(config, evidence),
-        (Stage::Resolve, true) => tcp_fallback_steps(evidence),
+    let of_targets =
+        |stage| config.targets.iter().any(|target| evidence.of_endpoint(stage, &target.host).next().is_some());
+    match (stage, of_targets(stage)) {
+        (Stage::Host, _) => host::steps(config, evidence),
+        (Stage::Resolve, false) => resolve::first_steps(config, evidence),
+        (Stage::Resolve, true) => resolve::tcp_fallback_steps(config, evidence),
+        (Stage::Route, false) => route_steps(config, evidence),
         (Stage::Connect, false) => connect_steps(config, evidence),
         (Stage::TlsHandshake, false) => tls_steps(config, evidence),
         (Stage::HttpRoundTrip, false) => http::first_steps(config, evidence),
@@ -50,94 +56,9 @@ fn follow_up_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     steps
 }
 
-fn host_steps(config: &Config) -> Vec<Step> {
-    let of_machine = |action| Step { parent: None, stage: Stage::Host, endpoint: None, peer: None, action };
-    let mut steps: Vec<Step> = [
-        Action::ReadClock,
-        Action::InspectMachine,
-        Action::InspectRoutes,
-        Action::InspectProxyEnvironment,
-        Action::ReadResolverConfiguration,
-        Action::RecordKey,
-    ]
-    .into_iter()
-    .map(of_machine)
-    .collect();
-    steps.extend(names(config).map(|target| {
-        let action = Action::ReadHostsFile { name: target.host.clone() };
-        Step { parent: None, stage: Stage::Host, endpoint: Some(target.host.clone()), peer: None, action }
-    }));
-    steps
-}
-
 /// The targets that are names and not addresses.
 fn names(config: &Config) -> impl Iterator<Item = &Target> {
     config.targets.iter().filter(|target| target.address().is_none())
-}
-
-/// Every name × server × record type.
-fn resolve_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
-    let servers = name_servers(config, evidence);
-    let mut steps = Vec::new();
-    for target in names(config) {
-        let endpoint = Some(target.host.clone());
-        if servers.is_empty() {
-            let detail = Detail::Dns(Dns { name: target.host.clone(), ..Dns::default() });
-            let action = Action::Skip { because: NotRunReason::NoNameServer, detail };
-            steps.push(Step { parent: None, stage: Stage::Resolve, endpoint, peer: None, action });
-            continue;
-        }
-        for &(address, transport, system) in &servers {
-            for record_type in record_types(config) {
-                let action = Action::Query { name: target.host.clone(), record_type, transport, system };
-                let endpoint = endpoint.clone();
-                steps.push(Step { parent: None, stage: Stage::Resolve, endpoint, peer: Some(address), action });
-            }
-        }
-    }
-    steps
-}
-
-fn record_types(config: &Config) -> impl Iterator<Item = RecordType> {
-    let any_v4 = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-    let any_v6 = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
-    let wanted = [(RecordType::A, config.family.allows(any_v4)), (RecordType::Aaaa, config.family.allows(any_v6))];
-    wanted.into_iter().filter(|(_, allowed)| *allowed).map(|(record_type, _)| record_type)
-}
-
-/// The machine's own servers, then the further ones, each once.
-fn name_servers(config: &Config, evidence: &Evidence) -> Vec<(SocketAddr, DnsTransport, bool)> {
-    let system = evidence
-        .of_stage(Stage::Host)
-        .filter_map(|observation| observation.detail.resolver_configuration())
-        .filter(|_| config.name_servers.system)
-        .flat_map(|configuration| configuration.servers.iter().map(|&address| (address, DnsTransport::Udp, true)));
-    let extra = config.name_servers.extra.iter().map(|server| (server.address, server.transport, false));
-    let mut seen = BTreeSet::new();
-    system.chain(extra).filter(|(address, transport, _)| seen.insert((*address, *transport as u8))).collect()
-}
-
-/// A truncated answer over UDP is asked for again over TCP (RFC 7766), once.
-fn tcp_fallback_steps(evidence: &Evidence) -> Vec<Step> {
-    let followed: BTreeSet<ObservationId> = evidence.of_stage(Stage::Resolve).filter_map(|o| o.parent).collect();
-    let truncated = evidence.of_stage(Stage::Resolve).filter(|observation| !followed.contains(&observation.id));
-    truncated
-        .filter_map(|observation| {
-            let dns = observation.detail.dns()?;
-            (dns.truncated && dns.transport == DnsTransport::Udp).then(|| Step {
-                parent: Some(observation.id),
-                stage: Stage::Resolve,
-                endpoint: observation.endpoint.clone(),
-                peer: observation.peer,
-                action: Action::Query {
-                    name: dns.name.clone(),
-                    record_type: dns.record_type,
-                    transport: DnsTransport::Tcp,
-                    system: dns.system,
-                },
-            })
-        })
-        .collect()
 }
 
 /// The addresses of an endpoint, each once, with the observation that gave it first.
@@ -146,15 +67,22 @@ fn found_addresses(target: &Target, config: &Config, evidence: &Evidence) -> Vec
         return vec![(address, None)];
     }
     let mut seen = BTreeSet::new();
-    let from_hosts = evidence.of_endpoint(Stage::Host, &target.host).flat_map(|observation| {
-        let addresses = observation.detail.hosts_file().map(|file| file.addresses.clone()).unwrap_or_default();
-        addresses.into_iter().map(move |ip| (ip, Some(observation.id)))
-    });
-    let from_dns = evidence.of_endpoint(Stage::Resolve, &target.host).flat_map(|observation| {
+    let from_hosts = evidence
+        .hosts_entry(&target.host)
+        .into_iter()
+        .flat_map(|(id, file)| file.addresses.iter().map(move |&ip| (ip, Some(id))));
+    let from_system = evidence
+        .system_lookups(&target.host)
+        .flat_map(|(id, lookup)| lookup.addresses.iter().map(move |&ip| (ip, Some(id))));
+    let from_dns = evidence.own_lookups(&target.host).flat_map(|observation| {
         let records = observation.detail.dns().map(|dns| dns.addresses.as_slice()).unwrap_or_default();
         records.iter().map(move |record| (record.ip, Some(observation.id)))
     });
-    from_hosts.chain(from_dns).filter(|(ip, _)| config.family.allows(*ip) && seen.insert(*ip)).collect()
+    from_hosts
+        .chain(from_dns)
+        .chain(from_system)
+        .filter(|(ip, _)| config.family.allows(*ip) && seen.insert(*ip))
+        .collect()
 }
 
 /// Why a step before was not run to its end, if the run was broken off.
@@ -173,6 +101,27 @@ fn inherited(parent: &Observation, failed: NotRunReason) -> NotRunReason {
     }
 }
 
+/// The kernel's route to each address that connections really go to.
+fn route_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for target in &config.targets {
+        let Some(service) = target.services.first() else { continue };
+        for (ip, parent) in found_addresses(target, config, evidence).into_iter().take(config.limits.addresses) {
+            let peer = SocketAddr::new(ip, service.port);
+            let elsewhere = target
+                .services
+                .iter()
+                .any(|service| redirect(config, &target.host, SocketAddr::new(ip, service.port)).is_some());
+            if elsewhere || is_unusable(target, config, peer) {
+                continue;
+            }
+            let endpoint = Some(target.host.clone());
+            steps.push(Step { parent, stage: Stage::Route, endpoint, peer: Some(peer), action: Action::LookUpRoute });
+        }
+    }
+    steps
+}
+
 /// Every address × port.
 fn connect_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -186,7 +135,7 @@ fn connect_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
         };
         let skip = |because| Action::Skip { because, detail: Detail::Tcp(Tcp::default()) };
         let addresses = found_addresses(target, config, evidence);
-        if addresses.is_empty() {
+        if addresses.is_empty() && !target.services.is_empty() {
             let because =
                 cut_off(evidence.of_endpoint(Stage::Resolve, &target.host)).unwrap_or(NotRunReason::NoAddress);
             steps.push(step(None, None, skip(because)));

@@ -33,7 +33,7 @@ pub struct Context {
     credential: Option<Credential>,
     secrets: http::Secrets,
     connections: Connections,
-    roots: tls::Roots,
+    roots: Arc<tls::Roots>,
     cancelled: watch::Receiver<Option<NotRunReason>>,
 }
 
@@ -47,9 +47,16 @@ impl Context {
         credential: Option<Credential>,
         cancelled: watch::Receiver<Option<NotRunReason>>,
     ) -> Result<Arc<Self>, Error> {
-        let roots = tls::Roots::new(config.trust.ca_file.as_deref())?;
+        let roots = Arc::new(tls::Roots::new(config.trust.ca_file.as_deref())?);
         let secrets = http::Secrets::of(credential.as_ref());
         Ok(Arc::new(Self { config, credential, secrets, connections: Connections::default(), roots, cancelled }))
+    }
+
+    /// The same run with another configuration and without a key.
+    pub fn without_key(&self, config: Config) -> Arc<Self> {
+        let (secrets, connections) = (http::Secrets::of(None), Connections::default());
+        let (roots, cancelled) = (Arc::clone(&self.roots), self.cancelled.clone());
+        Arc::new(Self { config, credential: None, secrets, connections, roots, cancelled })
     }
 
     /// The configuration of the run.
@@ -113,9 +120,12 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::InspectMachine => host::machine(),
         Action::InspectRoutes => host::routes(),
         Action::InspectProxyEnvironment => host::proxy_environment(),
-        Action::ReadResolverConfiguration => host::resolver_configuration(),
-        Action::ReadHostsFile { name } => host::hosts_file(name),
-        Action::Query { .. } => dns::query(context, step).await,
+        Action::ReadResolverConfiguration => host::resolver_configuration(&context.config.files),
+        Action::ReadHostsFile { name } => host::hosts_file(name, &context.config.files.hosts),
+        Action::AskMetadata => host::metadata(&context.config.metadata).await,
+        Action::LookUp { name } => host::look_up(name, &context.config.limits, context.config.family).await,
+        Action::Query(question) => dns::query(context, step, question).await,
+        Action::LookUpRoute => host::route_to(step.peer),
         Action::Connect { keep } => tcp::connect(context, id, step, *keep).await,
         Action::Handshake { server_name, for_signed_request } => {
             tls::handshake(context, id, step, server_name, *for_signed_request).await

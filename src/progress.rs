@@ -68,6 +68,6 @@ fn line(observation: &Observation) -> String {
     };
     let endpoint = observation.endpoint.as_deref().unwrap_or("this machine");
     let peer = observation.peer.map_or_else(String::new, |peer| format!(" {peer}"));
-    let time = observation.elapsed_us.map_or_else(String::new, |us| format!(" in {}", milliseconds(us)));
+    let time = observation.result_us().map_or_else(String::new, |us| format!(" in {}", milliseconds(us)));
     format!("{:>4} {what} {endpoint}{peer}: {outcome}{time}", observation.id)
 }

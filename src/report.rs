@@ -6,13 +6,17 @@
 mod document;
 mod exchanges;
 mod json;
+mod machine;
 mod page;
+mod resolution;
 mod schema;
 mod table;
+mod watch;
 
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
 pub use schema::schema;
 pub use table::latency;
+pub use watch::{change_line, summary};
 
 use crate::diagnose::{Severity, Status};
 use crate::error::exit;
@@ -36,6 +40,8 @@ pub enum View {
     Addresses,
     /// The requests and their answers in full, side by side.
     Exchanges,
+    /// What name servers answer, and how this machine looks names up.
+    Resolution,
 }
 
 impl Default for Style {

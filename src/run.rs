@@ -1,16 +1,23 @@
 //! Running: the loop of planning and probing, stage after stage, with bounds in time and number.
 //!
-//! This room knows no rules and no rendering.
+//! Questions that are only compared with go beside the stages. What more is worth doing is for the caller to judge by what was seen
+//! so far; this room knows no rules and no rendering.
+
+mod beside;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::config::{Config, When};
 use crate::evidence::{Evidence, FailureKind, NotRunReason, Observation, ObservationId, Outcome, Stage};
 use crate::plan::{self, Action, Step};
 use crate::probe::{self, Context};
+
+use beside::Beside;
 
 /// Rounds of planning within one stage. Plans end by themselves; this bounds a defect. The longest plan is that of HTTP: the first
 /// requests, the reason of a refusal, up to eight ways of signing, beside the four requests of a write probe.
@@ -35,13 +42,24 @@ pub enum Ending {
     Interrupted,
 }
 
-/// Observes everything that the configuration asks for. `interrupt` resolves when the user wants the run to end.
+/// What the evidence so far makes worth doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct More {
+    /// Waiting for the answers that are only compared with, and following up on them.
+    pub comparison: bool,
+    /// Probing the control group.
+    pub control: bool,
+}
+
+/// Observes everything that the configuration asks for. `interrupt` resolves when the user wants the run to end; `judge` tells what
+/// more is worth doing, once the targets are probed and again when the answers to compare with are there.
 ///
 /// `stop` is the sender behind the context's cancellation.
 pub async fn run(
     context: &Arc<Context>,
     stop: &watch::Sender<Option<NotRunReason>>,
     interrupt: impl Future<Output = ()>,
+    judge: impl Fn(&Evidence) -> More,
     mut progress: impl FnMut(Progress<'_>),
 ) -> (Evidence, Ending) {
     let limits = &context.config().limits;
@@ -49,7 +67,7 @@ pub async fn run(
     let mut evidence = Evidence::new(context.config().targets.clone());
     context.warm_up();
     let ending = {
-        let all_stages = all_stages(context, &mut evidence, &mut progress);
+        let all_stages = everything(context, &mut evidence, judge, &mut progress);
         tokio::pin!(all_stages, interrupt);
         let broken_off = tokio::select! {
             biased;
@@ -70,17 +88,66 @@ pub async fn run(
     (evidence, ending)
 }
 
-async fn all_stages(context: &Arc<Context>, evidence: &mut Evidence, progress: &mut impl FnMut(Progress<'_>)) {
-    for stage in Stage::ALL {
-        progress(Progress::Stage(stage));
-        for _ in 0..MAX_ROUNDS {
-            let steps = plan::steps(stage, context.config(), evidence);
-            if steps.is_empty() {
-                break;
-            }
-            let observations = take(context, steps, evidence.observations.len(), progress).await;
-            evidence.observations.extend(observations);
+/// The stages, the answers to compare with, and what more the evidence makes worth doing.
+async fn everything(
+    context: &Arc<Context>,
+    evidence: &mut Evidence,
+    judge: impl Fn(&Evidence) -> More,
+    progress: &mut impl FnMut(Progress<'_>),
+) {
+    stage(context, Stage::Host, evidence, progress).await;
+    let beside = Beside::begin(context, plan::comparison_steps(context.config(), evidence));
+    for further in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Host) {
+        stage(context, further, evidence, progress).await;
+    }
+    let more = judge(evidence);
+    let config = context.config();
+    let thorough = more.comparison || config.name_servers.wait_for_comparison;
+    let patience = if thorough { config.limits.attempt_timeout } else { slowest_lookup(evidence) };
+    let compared = beside.end(patience, evidence.observations.len()).await;
+    for observation in &compared {
+        progress(Progress::Observed(observation));
+    }
+    evidence.observations.extend(compared);
+    // The answers may have shown something that the stages could not.
+    let more = judge(evidence);
+    if thorough || more.comparison {
+        rounds(context, evidence, progress, plan::comparison_steps).await;
+    }
+    if config.control == When::Always || (config.control == When::Auto && more.control) {
+        evidence.controls = plan::controls(config);
+        let context = context.without_key(plan::control_config(config, &evidence.controls));
+        for further in Stage::ALL {
+            stage(&context, further, evidence, progress).await;
         }
+    }
+}
+
+/// How long the slowest answer took that had to be waited for: who takes longer than that beside it holds nothing up.
+fn slowest_lookup(evidence: &Evidence) -> Duration {
+    let answered = evidence.of_stage(Stage::Resolve).filter(|observation| observation.outcome.is_success());
+    Duration::from_micros(answered.filter_map(Observation::result_us).max().unwrap_or(0))
+}
+
+async fn stage(context: &Arc<Context>, stage: Stage, evidence: &mut Evidence, progress: &mut impl FnMut(Progress<'_>)) {
+    progress(Progress::Stage(stage));
+    rounds(context, evidence, progress, |config, evidence| plan::steps(stage, config, evidence)).await;
+}
+
+/// Plans and takes steps until there are none left.
+async fn rounds(
+    context: &Arc<Context>,
+    evidence: &mut Evidence,
+    progress: &mut impl FnMut(Progress<'_>),
+    plan: impl Fn(&Config, &Evidence) -> Vec<Step>,
+) {
+    for _ in 0..MAX_ROUNDS {
+        let steps = plan(context.config(), evidence);
+        if steps.is_empty() {
+            break;
+        }
+        let observations = take(context, steps, evidence.observations.len(), progress).await;
+        evidence.observations.extend(observations);
     }
 }
 

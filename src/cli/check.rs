@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
+use super::endpoints::EndpointArgs;
 use super::input::read_text;
 use super::key::{Chosen, KeyArgs, signing};
+use super::metadata::WhenAsked;
 use super::network::NetworkArgs;
 use super::output::OutputArgs;
 use super::values;
-use crate::config::{Config, Limits, Policy, Route, Signing, Trust};
+use crate::config::{Config, Limits, Policy, Questions, Route, Signing, SystemFiles, Trust};
 use crate::credential::{Credential, Place};
 use crate::error::{Error, usage};
-use crate::target::{COS_SUFFIXES, EndpointRole, ROLES, Target, TargetDefaults};
+use crate::target::{EndpointRole, Target};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -26,15 +28,9 @@ pub struct CheckArgs {
     /// Read further targets from a file, one a line; # begins a comment, - is standard input
     #[arg(long, value_name = "FILE", env = "COSPROBE_TARGETS_FROM")]
     targets_from: Option<PathBuf>,
-    /// Region of the buckets, such as ap-guangzhou
-    #[arg(long, env = "COSPROBE_REGION", value_parser = values::region)]
-    region: Option<String>,
-    /// Kind of endpoint to build for the buckets
-    #[arg(long, value_name = "KIND", env = "COSPROBE_ENDPOINT", value_parser = role_parser())]
-    endpoint: Option<String>,
-    /// Domain suffix of the endpoints that are built
-    #[arg(long, env = "COSPROBE_SUFFIX", default_value = COS_SUFFIXES[0], value_parser = COS_SUFFIXES.to_vec())]
-    suffix: String,
+    /// How buckets become endpoints.
+    #[command(flatten)]
+    endpoints: EndpointArgs,
     /// Ports to test; 80 speaks HTTP, 443 HTTPS, others are connected to
     #[arg(short, long, value_name = "N", env = "COSPROBE_PORT", value_delimiter = ',', default_value = "80,443",
         value_parser = clap::value_parser!(u16).range(1..))]
@@ -51,6 +47,9 @@ pub struct CheckArgs {
     /// When COS says that there is no such bucket, look for it in every region, with one anonymous HEAD each
     #[arg(long, env = "COSPROBE_SEARCH_REGIONS", value_parser = FalseyValueParser::new())]
     search_regions: bool,
+    /// Probe other endpoints of COS too, to tell how far a fault reaches; auto: when something is wrong on the way
+    #[arg(long, value_name = "WHEN", env = "COSPROBE_CONTROL", default_value = "auto")]
+    control: WhenAsked,
     /// The route that is to be used; another one is a finding
     #[arg(long, value_name = "ROUTE", env = "COSPROBE_EXPECT")]
     expect: Option<ExpectedRoute>,
@@ -81,10 +80,6 @@ enum ExpectedRoute {
     Public,
 }
 
-fn role_parser() -> Vec<&'static str> {
-    ROLES.iter().map(|(_, word)| *word).collect()
-}
-
 /// Everything that a check needs.
 #[derive(Debug)]
 pub struct Job {
@@ -113,8 +108,12 @@ impl CheckArgs {
         let config = Config {
             targets,
             limits: self.network.limits(&Limits::default()),
-            family: self.network.family(),
-            name_servers: self.network.name_servers(),
+            family: self.network.lookup.family(),
+            name_servers: self.network.lookup.name_servers()?,
+            questions: Questions::default(),
+            files: SystemFiles::default(),
+            metadata: self.key.sources.metadata.service()?,
+            control: self.control.into(),
             connect_to: self.network.connect_to.clone(),
             trust: Trust { ca_file: self.cacert.clone() },
             signing: Signing {
@@ -139,17 +138,12 @@ impl CheckArgs {
 
     /// The targets, each host once.
     fn parsed_targets(&self, key: &mut Chosen) -> Result<Vec<Target>, Error> {
-        let defaults = TargetDefaults {
-            region: self.region.clone(),
-            role: self.endpoint.as_ref().and_then(|word| ROLES.iter().find(|(_, w)| w == word)).map(|(role, _)| *role),
-            suffix: self.suffix.clone(),
-            ports: self.port.clone(),
-        };
+        let defaults = self.endpoints.defaults(&self.port);
         let from_file = self.targets_from.as_ref().map(read_targets).transpose()?.unwrap_or_default();
         let mut targets: Vec<Target> = Vec::new();
         for text in self.targets.iter().chain(&from_file) {
             let target = key.target(text, &defaults)?;
-            if let Some(address) = target.address().filter(|address| !self.network.family().allows(*address)) {
+            if let Some(address) = target.address().filter(|address| !self.network.lookup.family().allows(*address)) {
                 return usage(format!("{address} is not of the address family that -4 or -6 asks for"));
             }
             match targets.iter_mut().find(|earlier| earlier.host == target.host) {
@@ -193,7 +187,7 @@ impl CheckArgs {
     }
 }
 
-fn read_targets(path: &PathBuf) -> Result<Vec<String>, Error> {
+pub(super) fn read_targets(path: &PathBuf) -> Result<Vec<String>, Error> {
     let text = read_text(path, "targets")?;
     Ok(text
         .lines()

@@ -6,10 +6,13 @@ use secrecy::SecretString;
 
 use super::check::Job;
 use super::key::signing;
-use crate::config::{Canary, CanaryMethod, Config, Family, Limits, NameServer, NameServers, Policy, Trust};
+use crate::config::{
+    Canary, CanaryMethod, Config, Family, Limits, MetadataService, NameServer, NameServers, Policy, Questions,
+    SystemFiles, Trust, When,
+};
 use crate::credential::Credential;
 use crate::error::{Error, usage};
-use crate::evidence::DnsTransport;
+use crate::evidence::{DnsTransport, ServerOrigin};
 use crate::lab::{self, Lab, SCENARIOS, Scenario};
 use crate::target::{Target, TargetDefaults};
 
@@ -47,12 +50,26 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         expires_at: None,
         source: "the demo's fake key".to_owned(),
     });
-    let resolver = NameServer { address: lab.resolver(), transport: DnsTransport::Udp };
+    let resolver = NameServer::plain(lab.resolver(), DnsTransport::Udp, ServerOrigin::Given);
+    let others = lab.other_resolvers().map(|(other, address)| {
+        let origin = if other.is_vpc { ServerOrigin::TencentVpc } else { ServerOrigin::Dnspod };
+        NameServer::plain(address, DnsTransport::Udp, origin)
+    });
     let config = Config {
         targets: vec![Target::parse(lab.target(), &TargetDefaults::default())?],
         limits: Limits::default(),
         family: Family::Both,
-        name_servers: NameServers { system: false, extra: vec![resolver] },
+        name_servers: NameServers { extra: vec![resolver], comparison: others.collect(), ..NameServers::default() },
+        questions: Questions::default(),
+        files: SystemFiles { hosts: lab.hosts_file().to_owned(), ..SystemFiles::default() },
+        metadata: match lab.metadata() {
+            None => MetadataService { when: When::Never, ..MetadataService::default() },
+            Some((address, path)) => {
+                let (host, path) = (address.to_string(), path.to_owned());
+                MetadataService { when: When::Always, address, host, path }
+            }
+        },
+        control: When::Auto,
         connect_to: lab.connect_to().to_vec(),
         trust: Trust { ca_file: Some(lab.ca_file().to_owned()) },
         signing: signing(credential.as_ref(), &[]),

@@ -8,8 +8,9 @@ use clap::{Args, ValueEnum};
 
 use super::input::read_text;
 use super::machine::ThisMachine;
+use super::metadata::MetadataArgs;
 use super::values;
-use crate::config::Signing;
+use crate::config::{Signing, When};
 use crate::credential::{
     Credential, Entry, Grant, Metadata, Place, Regions, State, Surroundings, WebIdentity, Wishes, look, to_the_second,
     web_identity,
@@ -44,12 +45,9 @@ pub(super) struct SourceArgs {
     /// Use the key of this profile, of ~/.tencentcloud/credentials or of tccli; variables go first
     #[arg(long, value_name = "NAME", env = "COSPROBE_PROFILE")]
     profile: Option<String>,
-    /// Ask the metadata service for the key of this machine's role; auto: on Tencent machines only
-    #[arg(long, value_name = "WHEN", env = "COSPROBE_METADATA", default_value = "auto")]
-    metadata: WhenAsked,
-    /// Address of the metadata service, instead of Tencent's
-    #[arg(long, value_name = "URL", env = "COSPROBE_METADATA_URL")]
-    metadata_url: Option<String>,
+    /// The metadata service.
+    #[command(flatten)]
+    pub(super) metadata: MetadataArgs,
     /// Address of STS, instead of Tencent's
     #[arg(long, value_name = "URL", env = "COSPROBE_STS_URL")]
     sts_url: Option<String>,
@@ -77,17 +75,6 @@ pub(super) struct TemporaryArgs {
     /// JSON file with the policy of the temporary key, instead of HEAD and GET on the bucket
     #[arg(long, value_name = "FILE", env = "COSPROBE_POLICY")]
     policy: Option<PathBuf>,
-}
-
-/// What `--metadata` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WhenAsked {
-    /// On a machine whose DMI names Tencent.
-    Auto,
-    /// On any machine.
-    Always,
-    /// On none.
-    Never,
 }
 
 /// The way to a temporary key.
@@ -124,11 +111,11 @@ impl SourceArgs {
     /// What to look for, and whether the metadata service may be asked.
     pub(super) fn wishes(&self) -> Wishes {
         let is_tencent = || crate::sys::machine_vendor().is_some_and(|vendor| crate::sys::is_tencent(&vendor));
-        let metadata = match self.metadata {
-            WhenAsked::Always => Metadata::Allowed,
-            WhenAsked::Never => Metadata::Never,
-            WhenAsked::Auto if is_tencent() => Metadata::Allowed,
-            WhenAsked::Auto => Metadata::NotTencent,
+        let metadata = match self.metadata.when() {
+            When::Always => Metadata::Allowed,
+            When::Never => Metadata::Never,
+            When::Auto if is_tencent() => Metadata::Allowed,
+            When::Auto => Metadata::NotTencent,
         };
         Wishes { profile: self.profile.clone(), metadata }
     }
@@ -136,7 +123,7 @@ impl SourceArgs {
     /// Who gives temporary keys.
     pub(super) fn issuer(&self, ca_file: Option<&Path>) -> Result<Issuer, Error> {
         let roots = ca_file.map(crate::probe::read_ca_file).transpose()?.unwrap_or_default();
-        Issuer::new(roots, self.metadata_url.as_deref(), self.sts_url.as_deref())
+        Issuer::new(roots, self.metadata.url(), self.sts_url.as_deref())
     }
 
     /// Obtains what has to be obtained. A metadata service that nobody asked for and that is not there is no error.
@@ -151,7 +138,7 @@ impl SourceArgs {
             Ok(Some(credential)) => Ok(Settled::Key(credential)),
             Ok(None) => Ok(Settled::Nothing("this machine has no role".to_owned())),
             Err(Error::Unreachable { problem, .. })
-                if matches!(grant, Grant::Role { .. }) && self.metadata == WhenAsked::Auto =>
+                if matches!(grant, Grant::Role { .. }) && self.metadata.when() == When::Auto =>
             {
                 Ok(Settled::Nothing(problem))
             }
@@ -350,7 +337,7 @@ mod tests {
     }
 
     fn searched(family: &'static str) -> Vec<Place> {
-        let sources = SourceArgs { profile: None, metadata: WhenAsked::Never, metadata_url: None, sts_url: None };
+        let sources = SourceArgs { profile: None, metadata: MetadataArgs::never(), sts_url: None };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let chosen = runtime.block_on(sources.choose(&Variables(family), &sources.issuer(None).unwrap())).unwrap();
         assert_eq!(chosen.credential.is_some(), !family.is_empty());

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::network::NetworkArgs;
 use super::sign::Answer;
-use crate::config::{Config, Limits, Policy, Signing, Trust};
+use crate::config::{
+    Config, Limits, MetadataService, NameServers, Policy, Questions, Signing, SystemFiles, Trust, When,
+};
 use crate::diagnose::{RegionView, rank};
 use crate::error::{Error, exit};
 use crate::evidence::{Evidence, Outcome};
@@ -82,8 +84,12 @@ impl RegionsArgs {
         Ok(Some(Config {
             targets: REGIONS.iter().map(of_region).collect::<Result<_, Error>>()?,
             limits: self.network.limits(&Limits { concurrency: CONCURRENCY, ..Limits::default() }),
-            family: self.network.family(),
-            name_servers: self.network.name_servers(),
+            family: self.network.lookup.family(),
+            name_servers: NameServers { comparison: Vec::new(), ..self.network.lookup.name_servers()? },
+            questions: Questions::default(),
+            files: SystemFiles::default(),
+            metadata: MetadataService { when: When::Never, ..MetadataService::default() },
+            control: When::Never,
             connect_to: self.network.connect_to.clone(),
             trust: Trust::default(),
             signing: Signing { anonymous_only: true, ..Signing::default() },

@@ -3,14 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::config::{ConnectTo, NameServer};
-use crate::evidence::DnsTransport;
-
-/// Tencent's name servers inside a VPC, in every region (Tencent CVM documentation, "Private Network Service").
-const VPC_RESOLVERS: [IpAddr; 2] =
-    [IpAddr::V4(std::net::Ipv4Addr::new(183, 60, 83, 19)), IpAddr::V4(std::net::Ipv4Addr::new(183, 60, 82, 98))];
-/// DNSPod's public resolver.
-const DNSPOD_RESOLVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(119, 29, 29, 29));
+use crate::config::ConnectTo;
 
 /// Seconds, or a number with a unit: `20ms`, `1.5s`, `2m`. A day is more than any run takes, and keeps every sum of times in range.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -51,46 +44,8 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// What `--resolver` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ResolverArg {
-    /// The machine's own.
-    System,
-    /// Tencent's pair inside a VPC.
-    Vpc,
-    /// One server.
-    Server(NameServer),
-}
-
-/// `system`, `vpc`, `dnspod`, `IP[:PORT]`, `udp://IP[:PORT]` or `tcp://IP[:PORT]`.
-pub(super) fn resolver(text: &str) -> Result<ResolverArg, String> {
-    let server = |address, transport| ResolverArg::Server(NameServer { address, transport });
-    match text {
-        "system" => return Ok(ResolverArg::System),
-        "vpc" => return Ok(ResolverArg::Vpc),
-        "dnspod" => return Ok(server(SocketAddr::new(DNSPOD_RESOLVER, 53), DnsTransport::Udp)),
-        _ => {}
-    }
-    let (transport, rest) = match text.split_once("://") {
-        None => (DnsTransport::Udp, text),
-        Some(("udp", rest)) => (DnsTransport::Udp, rest),
-        Some(("tcp", rest)) => (DnsTransport::Tcp, rest),
-        Some((other, _)) => return Err(format!("name servers are asked over udp or tcp, not over '{other}'")),
-    };
-    address_with_port(rest, 53).map(|address| server(address, transport)).ok_or_else(|| {
-        "it should be system, vpc, dnspod, an address such as 119.29.29.29 or 119.29.29.29:53, udp://… or tcp://…"
-            .to_owned()
-    })
-}
-
-/// The servers behind `vpc`, given those of `--vpc-resolver`.
-pub(super) fn vpc_servers(given: &[IpAddr]) -> Vec<NameServer> {
-    let addresses = if given.is_empty() { &VPC_RESOLVERS[..] } else { given };
-    let server = |ip: &IpAddr| NameServer { address: SocketAddr::new(*ip, 53), transport: DnsTransport::Udp };
-    addresses.iter().map(server).collect()
-}
-
-fn address_with_port(text: &str, port: u16) -> Option<SocketAddr> {
+/// An address, in brackets or not, and the port behind it, or another.
+pub(super) fn address_with_port(text: &str, port: u16) -> Option<SocketAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port)).or_else(|_| text.parse()).ok()
 }
@@ -167,20 +122,6 @@ mod tests {
     }
 
     #[test]
-    fn resolvers() {
-        let server =
-            |text: &str, transport| Ok(ResolverArg::Server(NameServer { address: text.parse().unwrap(), transport }));
-        assert_eq!(resolver("system"), Ok(ResolverArg::System));
-        assert_eq!(resolver("192.0.2.1"), server("192.0.2.1:53", DnsTransport::Udp));
-        assert_eq!(resolver("tcp://192.0.2.1:5353"), server("192.0.2.1:5353", DnsTransport::Tcp));
-        assert_eq!(resolver("2001:db8::1"), server("[2001:db8::1]:53", DnsTransport::Udp));
-        assert_eq!(resolver("[2001:db8::1]:54"), server("[2001:db8::1]:54", DnsTransport::Udp));
-        for text in ["", "dns.example", "https://dns.example/dns-query", "192.0.2.1:x"] {
-            assert!(resolver(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn connect_to_is_curls() {
         let rule = connect_to("h.example:443:[2001:db8::1]:8443").unwrap();
         assert_eq!((rule.host.as_str(), rule.port), ("h.example", Some(443)));
@@ -195,7 +136,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,40}") {
-            let _ = (duration(&text), resolver(&text), connect_to(&text), label(&text), region(&text));
+            let _ = (duration(&text), connect_to(&text), label(&text), region(&text));
         }
     }
 }

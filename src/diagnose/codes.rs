@@ -45,7 +45,7 @@ codes! {
         [DNS002 DNS003 TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TCP011 RTE002];
     HST002 "proxy-bypassed" Warning "programs on this machine go to the endpoint over a proxy, cosprobe did not" [];
     HST003 "hosts-file-override" Warning "the hosts file decides the address of the endpoint"
-        [DNS006 DNS007 RTE002 RTE004 TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TLS002 TLS003 HTP001];
+        [DNS006 DNS007 RTE002 RTE004 DNS004 TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TLS002 TLS003 HTP001];
     HST004 "clock-skew" Error "this machine's clock is off" [AUT004 TLS001];
     HST005 "local-firewall" Error "this machine's own firewall or routing rules refuse the connection"
         [TCP007 TCP008 TCP009 RTE002];
@@ -55,19 +55,26 @@ codes! {
     DNS001 "name-not-found" Error "the name does not exist" [];
     DNS002 "resolver-timeout" Error "a name server does not answer" [];
     DNS003 "resolver-failure" Error "a name server fails or refuses" [];
-    DNS006 "answer-forged" Error "the answer leads to an address that cannot be COS"
-        [TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009];
+    DNS004 "private-name-resolves-public" Warning "the endpoint has a private address, and this machine gets the public one"
+        [TCP001 TCP002 TCP003 TCP004 TCP006 TCP007 TCP008 TCP009];
+    DNS005 "resolvers-disagree" Info "name servers give unrelated answers" [];
+    DNS006 "answer-forged" Error "the answer does not come from COS's name servers, or cannot be theirs"
+        [DNS001 DNS005 TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TLS001 TLS002 TLS003 TLS004 TLS005 HTP001 HTP005 HTP006];
     DNS007 "fake-ip" Warning "a local proxy answers with placeholder addresses"
         [TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TLS002 TLS003 TLS004 TLS005 HTP001 HTP005 HTP006];
     DNS008 "slow-resolution" Warning "name resolution is slow" [];
     DNS009 "no-address" Error "the name exists and has no address" [];
     DNS010 "tcp-fallback-blocked" Warning "the answer was cut short and the name server is not reachable over TCP" [];
+    RTE001 "cross-region-public" Info "the endpoint is in another region than this machine, and public by design" [];
     RTE002 "private-unreachable" Error "the answer is a private address that cannot be reached from here"
+        [TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009];
+    RTE003 "public-no-egress" Error "this machine has no way to public addresses"
         [TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009];
     RTE004 "mixed-route" Warning "the name has private and public addresses" [];
     RTE005 "expected-route-missed" Error "the route is not the expected one" [];
     RTE006 "ambiguous-scope" Info "the range of an address does not tell for sure which network it is in" [];
     RTE007 "never-private-name" Info "the endpoint's kind is never private" [];
+    RTE008 "finance-zone" Info "finance zones have no private network in common with other regions" [];
     TCP001 "connection-refused" Error "the connection is refused" [];
     TCP002 "connection-filtered" Error "nothing answers the connection attempt" [];
     TCP003 "host-unreachable" Error "a router reports that the endpoint cannot be reached" [];

@@ -8,7 +8,7 @@ use super::view::{cos_answered, listed, milliseconds};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
-use crate::evidence::{DnsTransport, Evidence, FailureKind, NotRunReason, Observation, Outcome, RecordType, Stage};
+use crate::evidence::{DnsTransport, Evidence, FailureKind, NotRunReason, Observation, Outcome, RecordType};
 use crate::region;
 use crate::target::Target;
 
@@ -24,6 +24,8 @@ const SILENT: &[FailureKind] = &[
     FailureKind::LocalReject,
     FailureKind::NoRoute,
     FailureKind::FamilyUnsupported,
+    FailureKind::HandshakeTimeout,
+    FailureKind::ResponseTimeout,
 ];
 
 /// A server that answers, and not the question.
@@ -33,6 +35,15 @@ const FAILING: &[FailureKind] = &[
     FailureKind::ErrorRcode,
     FailureKind::MalformedAnswer,
     FailureKind::CnameLoop,
+    FailureKind::HandshakeReset,
+    FailureKind::HandshakeClosed,
+    FailureKind::HandshakeAlert,
+    FailureKind::TlsVersion,
+    FailureKind::NotTls,
+    FailureKind::HandshakeFailed,
+    FailureKind::ResponseReset,
+    FailureKind::ResponseClosed,
+    FailureKind::MalformedResponse,
     FailureKind::Other,
     FailureKind::Unknown,
 ];
@@ -52,10 +63,8 @@ struct Lookups<'a> {
 
 impl<'a> Lookups<'a> {
     fn new(evidence: &'a Evidence, target: &'a Target) -> Self {
-        let all: Vec<_> = evidence.of_endpoint(Stage::Resolve, &target.host).filter(|o| o.was_run()).collect();
-        let in_hosts_file = evidence
-            .of_endpoint(Stage::Host, &target.host)
-            .any(|o| o.detail.hosts_file().is_some_and(|file| !file.addresses.is_empty()));
+        let all: Vec<_> = evidence.own_lookups(&target.host).filter(|o| o.was_run()).collect();
+        let in_hosts_file = evidence.hosts_entry(&target.host).is_some();
         let answered = in_hosts_file || all.iter().any(|observation| !addresses(observation).is_empty());
         Self { evidence, target, all, answered }
     }
@@ -92,8 +101,7 @@ impl<'a> Lookups<'a> {
 
     fn no_name_server(&self) -> Option<Finding> {
         let missing = Outcome::NotRun { because: NotRunReason::NoNameServer };
-        let observation =
-            self.evidence.of_endpoint(Stage::Resolve, &self.target.host).find(|o| o.outcome == missing)?;
+        let observation = self.evidence.own_lookups(&self.target.host).find(|o| o.outcome == missing)?;
         let summary = format!("there is no name server to ask for {}", self.target.host);
         let finding = self.finding(&DNS002, &[observation], summary)?.severity(self.severity());
         Some(finding.help("you: /etc/resolv.conf names none; inside a Tencent VPC it should be 183.60.83.19 and 183.60.82.98, elsewhere DHCP sets it"))
@@ -289,7 +297,7 @@ impl<'a> Lookups<'a> {
             .all
             .iter()
             .filter(|o| o.outcome.is_success() && o.detail.dns().is_some_and(|dns| !dns.truncated))
-            .filter_map(|o| Some((o.elapsed_us?, *o)))
+            .filter_map(|o| Some((o.result_us()?, *o)))
             .collect();
         by_time.sort_by_key(|(elapsed_us, o)| (*elapsed_us, o.id));
         let &(fastest, first) = by_time.first()?;

@@ -4,14 +4,16 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::answers::addresses_of;
 use super::codes::{HST001, HST003, HST004, HST005, HST006, HST007};
+use super::resolvers::private_answers;
 use super::view::{failures, listed};
 use super::{Confidence, Finding, Severity};
 use crate::addr::{AddressScope, scope_of};
 use crate::config::Policy;
 use crate::evidence::{
-    CosError, Evidence, FailureKind, Http, Hypothesis, Observation, ObservationId, RecordType, Stage,
-    VerificationResult, clock_offset,
+    CosError, Evidence, FailureKind, Http, Hypothesis, Interface, Observation, ObservationId, PolicyRule, RecordType,
+    RouteKind, Stage, VerificationResult, clock_offset,
 };
 
 /// The subject of findings that are not about one endpoint.
@@ -38,7 +40,8 @@ fn no_network(evidence: &Evidence) -> Option<Finding> {
     }
     let routes = evidence.of_stage(Stage::Host).find_map(|o| Some((o.id, o.detail.routes()?)));
     let has_default = routes.is_some_and(|(_, routes)| !routes.default_routes.is_empty());
-    let lookups: Vec<_> = evidence.of_stage(Stage::Resolve).filter(|o| o.was_run()).collect();
+    let is_own = |o: &&Observation| o.detail.dns().is_some_and(|dns| !dns.comparison);
+    let lookups: Vec<_> = evidence.of_stage(Stage::Resolve).filter(is_own).filter(|o| o.was_run()).collect();
     let mut cited = all_without_route(&lookups);
     for target in &evidence.targets {
         let connects: Vec<_> = evidence.of_endpoint(Stage::Connect, &target.host).filter(|o| o.was_run()).collect();
@@ -51,11 +54,23 @@ fn no_network(evidence: &Evidence) -> Option<Finding> {
     let first = *cited.first()?;
     let peers = listed(cited.iter().filter_map(|&id| Some(evidence.get(id)?.peer?.ip())));
     let why = if has_default { "the routing table has no way there" } else { "there is no default route" };
-    let finding = Finding::new(&HST001, MACHINE, first, format!("no route to {peers}: {why}"))
+    let down = listed(routes.into_iter().flat_map(|(_, routes)| &routes.interfaces).filter_map(what_is_down));
+    let down = if down.is_empty() { down } else { format!("; {down}") };
+    let finding = Finding::new(&HST001, MACHINE, first, format!("no route to {peers}: {why}{down}"))
         .citing(cited)
         .citing(routes.map(|(id, _)| id))
         .help("you: look at `ip route` and `ip link`; bring the interface up, or restore its default route (DHCP, or `ip route add default via GATEWAY`)");
     Some(finding)
+}
+
+/// What keeps an interface from carrying anything, in words.
+fn what_is_down(interface: &Interface) -> Option<String> {
+    let name = &interface.name;
+    match (interface.kind.as_str(), interface.is_up, interface.has_carrier) {
+        ("loopback", ..) | (_, true, true) => None,
+        (_, false, _) => Some(format!("{name} is down")),
+        (_, true, false) => Some(format!("{name} has no carrier")),
+    }
 }
 
 /// The observations, if every one failed for want of a route.
@@ -87,15 +102,19 @@ fn no_ipv6(evidence: &Evidence, host: &str) -> Option<Finding> {
 }
 
 fn hosts_file_override(evidence: &Evidence, host: &str) -> Option<Finding> {
-    let (id, file) = evidence
-        .of_endpoint(Stage::Host, host)
-        .filter_map(|observation| Some((observation.id, observation.detail.hosts_file()?)))
-        .find(|(_, file)| !file.addresses.is_empty() && host != "localhost")?;
+    let (id, file) = evidence.hosts_entry(host).filter(|_| host != "localhost")?;
     let path = if file.path.is_empty() { "the hosts file" } else { &file.path };
     let reached = answered_at(evidence, host, &file.addresses);
     let severity = if reached { Severity::Warning } else { Severity::Error };
-    let summary = format!("{path} sends {host} to {}, whatever DNS says", listed(&file.addresses));
+    let private = private_answers(evidence, host);
+    let instead = if private.is_empty() {
+        String::new()
+    } else {
+        format!("; name servers answer the private {}", listed(private.iter().flat_map(|o| addresses_of(o))))
+    };
+    let summary = format!("{path} sends {host} to {}, whatever DNS says{instead}", listed(&file.addresses));
     let finding = Finding::new(&HST003, host, id, summary)
+        .citing(private.iter().map(|observation| observation.id))
         .severity(severity)
         .help(format!("you: remove the line for {host} from {path}, or correct it; then look the name up again"));
     Some(finding)
@@ -109,12 +128,28 @@ fn answered_at(evidence: &Evidence, host: &str, ips: &[IpAddr]) -> bool {
     })
 }
 
+/// The rule of policy routing that forbids, where the kernel's own look-up of the route is refused too.
+fn forbidding_rule<'a>(evidence: &'a Evidence, refused: &[&Observation]) -> Option<(ObservationId, &'a PolicyRule)> {
+    let is_refused = |o: &Observation| {
+        let same = o.peer.is_some_and(|peer| refused.iter().any(|r| r.peer.is_some_and(|p| p.ip() == peer.ip())));
+        same && o.detail.route_to().is_some_and(|way| way.kind == RouteKind::Prohibit)
+    };
+    let by_routing = evidence.of_stage(Stage::Route).any(is_refused);
+    let routes = evidence.of_stage(Stage::Host).filter_map(|o| Some((o.id, o.detail.routes()?)));
+    let mut rules = routes.flat_map(|(id, routes)| routes.rules.iter().map(move |rule| (id, rule)));
+    rules.find(|(_, rule)| by_routing && rule.text.ends_with(" prohibit"))
+}
+
 fn local_firewall(evidence: &Evidence, host: &str) -> Option<Finding> {
     let refused: Vec<_> = failures(evidence, Stage::Connect, host, &[FailureKind::LocalReject]).collect();
     let first = refused.first()?;
     let peers = listed(refused.iter().filter_map(|observation| observation.peer));
-    let finding = Finding::new(&HST005, host, first.id, format!("this machine itself forbids connecting to {peers}"))
+    let rule = forbidding_rule(evidence, &refused);
+    let why = rule.map_or_else(String::new, |(_, rule)| format!(": the rule `{}: {}`", rule.priority, rule.text));
+    let summary = format!("this machine itself forbids connecting to {peers}{why}");
+    let finding = Finding::new(&HST005, host, first.id, summary)
         .citing(refused.iter().map(|observation| observation.id))
+        .citing(rule.map(|(id, _)| id))
         .help("you: look for the rule that rejects it: `nft list ruleset`, `iptables-save`, `ip rule`, `ip route get ADDRESS`, and the security software of this machine");
     Some(finding)
 }

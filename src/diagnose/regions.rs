@@ -63,7 +63,7 @@ fn distance(connected: u32, rtt: Option<Spread>) -> (bool, u64) {
 
 /// The first look-up that failed, or that was not made.
 fn why_no_address(evidence: &Evidence, host: &str) -> Outcome {
-    let unsuccessful = evidence.of_endpoint(Stage::Resolve, host).map(|observation| &observation.outcome);
+    let unsuccessful = evidence.own_lookups(host).map(|observation| &observation.outcome);
     let skipped = evidence.of_endpoint(Stage::Connect, host).map(|observation| &observation.outcome);
     let first = unsuccessful.chain(skipped).find(|outcome| !outcome.is_success());
     first.cloned().unwrap_or(Outcome::NotRun { because: NotRunReason::NoAddress })

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use super::codes::{RTE002, RTE004, RTE005, RTE006, RTE007};
+use super::resolvers::metadata;
 use super::view::{addresses, listed, route_of};
 use super::{AddressView, Confidence, Finding};
 use crate::addr::{self, AddressScope};
 use crate::config::{Policy, Route};
-use crate::evidence::{Evidence, FailureKind, ObservationId, Stage};
+use crate::evidence::{Evidence, FailureKind, ObservationId, RouteKind, Stage};
 use crate::target::{EndpointRole, Target};
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
@@ -27,19 +28,24 @@ pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
 /// The observations that gave an address, or else those that used it.
 fn givers(evidence: &Evidence, host: &str, ips: &[IpAddr]) -> Vec<ObservationId> {
     let of_host = |stage| evidence.of_endpoint(stage, host);
-    let from_hosts = of_host(Stage::Host)
-        .filter(|o| o.detail.hosts_file().is_some_and(|file| file.addresses.iter().any(|ip| ips.contains(ip))));
-    let from_dns = of_host(Stage::Resolve)
+    let any = |addresses: &[IpAddr]| addresses.iter().any(|ip| ips.contains(ip));
+    let from_hosts = evidence.hosts_entry(host).filter(|(_, file)| any(&file.addresses)).map(|(id, _)| id);
+    let from_dns = evidence
+        .own_lookups(host)
         .filter(|o| o.detail.dns().is_some_and(|dns| dns.addresses.iter().any(|record| ips.contains(&record.ip))));
-    let given: Vec<_> = from_hosts.chain(from_dns).map(|o| o.id).collect();
+    let from_system = evidence.system_lookups(host).filter(|(_, lookup)| any(&lookup.addresses)).map(|(id, _)| id);
+    let given: Vec<_> = from_hosts.into_iter().chain(from_dns.map(|o| o.id)).chain(from_system).collect();
     if !given.is_empty() {
         return given;
     }
     of_host(Stage::Connect).filter(|o| o.peer.is_some_and(|peer| ips.contains(&peer.ip()))).map(|o| o.id).collect()
 }
 
+/// By the metadata service, which only Tencent's machines have, and else by DMI.
 fn is_tencent_vm(evidence: &Evidence) -> Option<bool> {
-    evidence.of_stage(Stage::Host).find_map(|observation| observation.detail.machine()?.is_tencent_vm)
+    let by_maker =
+        || evidence.of_stage(Stage::Host).find_map(|observation| observation.detail.machine()?.is_tencent_vm);
+    metadata(evidence).map(|_| true).or_else(by_maker)
 }
 
 fn ips_of(views: &[&AddressView], scope: AddressScope) -> Vec<IpAddr> {
@@ -69,14 +75,25 @@ fn private_unreachable(evidence: &Evidence, target: &Target, views: &[&AddressVi
     let from_here = if outside { ", and this machine is not a Tencent Cloud VM" } else { "" };
     let kinds: std::collections::BTreeSet<_> =
         private.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
+    let astray = private.iter().find_map(|o| leads_astray(evidence, &target.host, o.peer?.ip()));
+    let because = match &astray {
+        Some((_, why)) => format!("; {why}"),
+        None if lacks_route(evidence, &private) => "; this VM has no route of its own for 169.254.0.0/16".to_owned(),
+        None => String::new(),
+    };
     let summary = format!(
-        "{} has the private address {ips}, which cannot be reached from here ({}){from_here}",
+        "{} has the private address {ips}, which cannot be reached from here ({}){from_here}{because}",
         target.host,
         listed(kinds)
     );
     let finding = Finding::new(&RTE002, &target.host, first.id, summary)
-        .confidence(Confidence::high_if(outside))
+        .confidence(Confidence::high_if(outside || astray.is_some()))
         .citing(private.iter().map(|o| o.id));
+    if let Some((id, _)) = astray {
+        return Some(finding.citing([id]).help(
+            "you: correct the route (`ip route get ADDRESS`, `ip rule`): addresses in 169.254.0.0/16, 10.0.0.0/8 and 100.64.0.0/10 belong to the VPC's gateway; exclude them from the VPN",
+        ));
+    }
     Some(if outside {
         finding
             .help("you: this answer is meant for machines inside the VPC; ask a public resolver (--resolver 119.29.29.29), and find out why yours answers like one inside")
@@ -88,11 +105,35 @@ fn private_unreachable(evidence: &Evidence, target: &Target, views: &[&AddressVi
     })
 }
 
+/// Whether the kernel itself refuses to send packets to an address, or sends them into a tunnel; and how.
+fn leads_astray(evidence: &Evidence, host: &str, ip: IpAddr) -> Option<(ObservationId, String)> {
+    let to_address = |o: &&crate::evidence::Observation| o.peer.is_some_and(|peer| peer.ip() == ip);
+    evidence.of_endpoint(Stage::Route, host).filter(to_address).find_map(|observation| {
+        let way = observation.detail.route_to()?;
+        let interface = way.interface.as_deref().unwrap_or("a tunnel");
+        let why = match way.kind {
+            RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Blackhole => {
+                format!("this machine's routing table refuses it ({})", way.kind.as_str())
+            }
+            _ if way.is_tunnel == Some(true) => format!("this machine sends it into {interface}, as VPNs do"),
+            _ => return None,
+        };
+        Some((observation.id, why))
+    })
+}
+
+/// Whether a link-local address is sent by the default route, on a machine that is known as one of Tencent's.
+fn lacks_route(evidence: &Evidence, private: &[&&crate::evidence::Observation]) -> bool {
+    let link_local = private.iter().any(|o| o.peer.is_some_and(|peer| addr::is_link_local_v4(peer.ip())));
+    let routes = evidence.of_stage(Stage::Host).find_map(|observation| observation.detail.routes());
+    // Where the interfaces are recorded, the routes were looked at.
+    let none = routes.is_some_and(|routes| routes.link_local.is_empty() && !routes.interfaces.is_empty());
+    link_local && none && is_tencent_vm(evidence) == Some(true)
+}
+
 fn mixed(evidence: &Evidence, target: &Target, views: &[&AddressView]) -> Option<Finding> {
     let (private, public) = (ips_of(views, AddressScope::Private), ips_of(views, AddressScope::Public));
-    let in_hosts_file = evidence
-        .of_endpoint(Stage::Host, &target.host)
-        .any(|o| o.detail.hosts_file().is_some_and(|file| !file.addresses.is_empty()));
+    let in_hosts_file = evidence.hosts_entry(&target.host).is_some();
     // With a hosts entry programs ask no server: HST003.
     if private.is_empty() || public.is_empty() || in_hosts_file {
         return None;

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::view::{addresses, combine, cos_answered, counted, listed, milliseconds, route_of};
-use super::{Finding, Severity, host::MACHINE};
+use super::view::{addresses, combine, cos_answered, counted, listed, milliseconds, route_of, route_of_scope};
+use super::{AddressView, Finding, Severity, host::MACHINE};
 use crate::config::Route;
 use crate::evidence::{Evidence, FailureKind, NotRunReason, Observation, Outcome, Stage};
 use crate::target::{Protocol, Target};
@@ -76,7 +76,9 @@ fn status_of(evidence: &Evidence, findings: &[Finding], target: &Target) -> Stat
     };
     let is_down =
         || roots().any(|root| root.severity == Severity::Error && !EXPECTATIONS.contains(&root.code.as_str()));
-    let connected = || evidence.of_endpoint(Stage::Connect, host).any(|observation| observation.outcome.is_success());
+    let resolved = target.services.is_empty() && !addresses_of(evidence, host).is_empty();
+    let connected =
+        || resolved || evidence.of_endpoint(Stage::Connect, host).any(|observation| observation.outcome.is_success());
     let cut_off = is_cut_off(evidence, host);
     match (roots().next().is_some(), is_answered(evidence, target)) {
         (true, true) => Status::Degraded,
@@ -90,6 +92,9 @@ fn status_of(evidence: &Evidence, findings: &[Finding], target: &Target) -> Stat
 /// Whether the endpoint gave the answer that can be had of it.
 fn is_answered(evidence: &Evidence, target: &Target) -> bool {
     let host = target.host.as_str();
+    if target.services.is_empty() {
+        return !addresses_of(evidence, host).is_empty();
+    }
     let speaks_http = target.services.iter().any(|service| service.protocol != Protocol::Tcp);
     if !speaks_http {
         return evidence.of_endpoint(Stage::Connect, host).any(|observation| observation.outcome.is_success());
@@ -99,6 +104,12 @@ fn is_answered(evidence: &Evidence, target: &Target) -> bool {
         exchanges.any(|http| http.status.is_some())
     };
     cos_answered(evidence, host) || (!target.role.is_cos_host() && any_answer())
+}
+
+/// The usable addresses of an endpoint, which are all that is asked for where no port is.
+fn addresses_of(evidence: &Evidence, host: &str) -> Vec<AddressView> {
+    let usable = |view: &AddressView| matches!(route_of_scope(view.scope), Route::Private | Route::Public);
+    addresses(evidence).into_iter().filter(|view| view.endpoint == host && usable(view)).collect()
 }
 
 /// Whether time ran out, the user broke off, or a probe broke down.
@@ -119,6 +130,15 @@ fn summary(evidence: &Evidence, status: Status, route: Route, root: Option<&Find
         Route::Unknown => "",
     };
     match (status, root) {
+        (Status::Healthy, _) if evidence.targets.iter().all(|target| target.services.is_empty()) => {
+            let on = match route {
+                Route::Private => ", on the private network",
+                Route::Public => ", on the internet",
+                Route::Mixed => ", on the private network and the internet",
+                Route::Unknown => "",
+            };
+            format!("{}{on}", who_answers(evidence))
+        }
         (Status::Healthy, _) => format!("{}{over}{}", who_answers(evidence), best_rtt(evidence)),
         (Status::Inconclusive, None) => unmeasured(evidence, findings),
         (_, Some(root)) => {
@@ -147,9 +167,18 @@ fn who_answers(evidence: &Evidence) -> String {
     let answered = evidence.targets.iter().filter(|target| cos_answered(evidence, &target.host)).count();
     match evidence.targets.as_slice() {
         [target] if answered == 1 => format!("COS answers for {target}"),
+        [target] if target.services.is_empty() => format!("{target} has {}", found(evidence, target)),
         [target] => format!("{target} accepts connections"),
+        targets if targets.iter().all(|target| target.services.is_empty()) => {
+            format!("{} have addresses", counted(targets.len(), "endpoint", "endpoints"))
+        }
         _ => format!("COS answers for {answered} of {}", counted(evidence.targets.len(), "endpoint", "endpoints")),
     }
+}
+
+fn found(evidence: &Evidence, target: &Target) -> String {
+    let views = addresses_of(evidence, &target.host);
+    format!("{}: {}", counted(views.len(), "address", "addresses"), listed(views.iter().map(|view| view.ip)))
 }
 
 fn best_rtt(evidence: &Evidence) -> String {

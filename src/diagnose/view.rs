@@ -20,7 +20,7 @@ pub struct AddressView {
     pub ip: IpAddr,
     /// The network it belongs to.
     pub scope: AddressScope,
-    /// Who gave it: name servers as address and port, or the path of the hosts file.
+    /// Who gave it: name servers as address and port, the path of the hosts file, or `system look-up`.
     pub sources: Vec<String>,
     /// The ports that were tested.
     pub ports: Vec<PortView>,
@@ -123,33 +123,51 @@ pub fn addresses(evidence: &Evidence) -> Vec<AddressView> {
     views
 }
 
-/// The addresses of an endpoint with who gave them: the target itself, hosts file, name servers, and for evidence that has
-/// only connects, their peers.
+/// How a look-up as programs do it is called.
+const SYSTEM_LOOKUP: &str = "system look-up";
+
+/// The addresses of an endpoint with who gave them: the target itself, hosts file, name servers, the system, and for
+/// evidence that has only connects, their peers.
 fn sources(evidence: &Evidence, host: &str) -> Vec<(IpAddr, Option<String>)> {
     let mut found: Vec<(IpAddr, Option<String>)> = host.parse().ok().map(|ip| (ip, None)).into_iter().collect();
-    for observation in evidence.of_endpoint(Stage::Host, host) {
-        if let Some(file) = observation.detail.hosts_file() {
-            found.extend(file.addresses.iter().map(|&ip| (ip, Some(file.path.clone()))));
-        }
+    if let Some((_, file)) = evidence.hosts_entry(host) {
+        found.extend(file.addresses.iter().map(|&ip| (ip, Some(file.path.clone()))));
     }
-    for observation in evidence.of_endpoint(Stage::Resolve, host) {
+    for observation in evidence.own_lookups(host) {
         let server = observation.peer.map(|peer| peer.to_string());
         let records = observation.detail.dns().map(|dns| dns.addresses.as_slice()).unwrap_or_default();
         found.extend(records.iter().map(|record| (record.ip, server.clone())));
+    }
+    for (_, lookup) in evidence.system_lookups(host) {
+        found.extend(lookup.addresses.iter().map(|&ip| (ip, Some(SYSTEM_LOOKUP.to_owned()))));
     }
     let peers = evidence.of_endpoint(Stage::Connect, host).filter_map(|observation| observation.peer);
     found.extend(peers.map(|peer| (peer.ip(), None)));
     found
 }
 
-/// The route to one endpoint, by the scopes of its addresses.
+/// The route to one endpoint, by the scopes of the addresses that programs on this machine use: what they look up counts before what
+/// the hosts file says, and that before what name servers say.
 pub fn route_of(evidence: &Evidence, host: &str) -> Route {
-    let scopes = sources(evidence, host).into_iter().map(|(ip, _)| addr::scope_of(ip));
-    combine(scopes.map(|scope| match scope {
+    let looked_up = evidence.system_lookups(host).flat_map(|(_, lookup)| lookup.addresses.iter().copied());
+    let mut used: Vec<IpAddr> = looked_up.collect();
+    if used.is_empty() {
+        used = evidence.hosts_entry(host).map(|(_, file)| file.addresses.clone()).unwrap_or_default();
+    }
+    if used.is_empty() {
+        used = sources(evidence, host).into_iter().map(|(ip, _)| ip).collect();
+    }
+    let scopes = used.into_iter().map(addr::scope_of);
+    combine(scopes.map(route_of_scope))
+}
+
+/// The route that an address of a scope is on.
+pub(super) const fn route_of_scope(scope: AddressScope) -> Route {
+    match scope {
         AddressScope::Private => Route::Private,
         AddressScope::Public => Route::Public,
         _ => Route::Unknown,
-    }))
+    }
 }
 
 /// The route that stands for several: mixed where they differ, unknown ones left out.

@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn offset(observations: Vec<Observation>) -> Option<ClockOffset> {
-        clock_offset(&Evidence { targets: vec![], observations })
+        clock_offset(&Evidence { observations, ..Evidence::default() })
     }
 
     fn request_id(second: &str) -> Header {

@@ -1,12 +1,15 @@
 //! What each kind of observation holds. One variant per kind of probe.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Http, Outcome, Tls};
+use super::{
+    Clock, Dns, HostsFile, Http, Machine, Metadata, Outcome, ProxyEnvironment, ResolverConfiguration, RouteTo, Routes,
+    SystemLookup, Tls,
+};
 
 /// The facts of one observation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,12 +22,18 @@ pub enum Detail {
     Machine(Machine),
     /// Default routes and the source addresses the kernel would choose.
     Routes(Routes),
+    /// What the metadata service tells about this machine.
+    Metadata(Metadata),
+    /// The way that the kernel would send packets to one address.
+    RouteTo(RouteTo),
     /// The `*_proxy` variables.
     ProxyEnvironment(ProxyEnvironment),
     /// What the hosts file says about the endpoint's name.
     HostsFile(HostsFile),
     /// The machine's resolver configuration.
     ResolverConfiguration(ResolverConfiguration),
+    /// The name looked up as programs on this machine do.
+    SystemLookup(SystemLookup),
     /// One question to one name server.
     Dns(Dns),
     /// TCP connects to one address and port.
@@ -40,21 +49,6 @@ pub enum Detail {
     /// A kind of a later version of the report.
     #[serde(other)]
     Unknown,
-}
-
-/// What this machine's clock says.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Clock {
-    /// The time of day (RFC 3339, UTC), which signatures and certificates are judged by.
-    #[schemars(with = "Option<String>")]
-    pub local_time: Option<Timestamp>,
-    /// How long the machine has been up.
-    pub uptime_seconds: Option<u64>,
-    /// Whether the kernel holds its clock to be kept in step with a reference, as NTP daemons tell it (adjtimex(2)).
-    pub ntp_synchronized: Option<bool>,
-    /// The kernel's estimate of the error of its clock, in microseconds; null where it is not synchronized.
-    pub ntp_estimated_error_us: Option<u64>,
 }
 
 /// The key that requests are signed with, without its secrets.
@@ -101,154 +95,6 @@ impl BucketSearch {
     pub const fn is_found(&self) -> bool {
         matches!(self.status, Some(200..=299 | 403)) && self.request_id.is_some()
     }
-}
-
-/// What machine this is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Machine {
-    /// Kernel name and release.
-    pub kernel: Option<String>,
-    /// Processor architecture.
-    pub architecture: Option<String>,
-    /// System vendor by DMI.
-    pub vendor: Option<String>,
-    /// Whether DMI says that this is a Tencent Cloud machine; null when DMI cannot be read.
-    pub is_tencent_vm: Option<bool>,
-}
-
-/// Default routes and the source addresses the kernel would choose.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Routes {
-    /// The default routes.
-    pub default_routes: Vec<DefaultRoute>,
-    /// Source address towards the IPv4 internet; null when there is no route.
-    pub source_v4: Option<IpAddr>,
-    /// Source address towards the IPv6 internet; null when there is no route.
-    pub source_v6: Option<IpAddr>,
-}
-
-/// One default route.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct DefaultRoute {
-    /// The interface's name.
-    pub interface: String,
-    /// The gateway; null for a route without one.
-    #[serde(default)]
-    pub gateway: Option<IpAddr>,
-}
-
-/// The `*_proxy` variables.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ProxyEnvironment {
-    /// The variables that are set, in alphabetical order; user names and passwords are left out of the values.
-    pub variables: Vec<Variable>,
-}
-
-/// An environment variable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Variable {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-}
-
-/// What the hosts file says about the endpoint's name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct HostsFile {
-    /// The file.
-    pub path: String,
-    /// The addresses it gives the name.
-    pub addresses: Vec<IpAddr>,
-}
-
-/// The machine's resolver configuration.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ResolverConfiguration {
-    /// The file.
-    pub path: String,
-    /// The name servers, in order.
-    pub servers: Vec<SocketAddr>,
-    /// The search list.
-    pub search: Vec<String>,
-}
-
-/// How a name server was asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DnsTransport {
-    /// UDP datagrams.
-    #[default]
-    Udp,
-    /// A TCP connection.
-    Tcp,
-    /// A word of a later version of the report.
-    #[serde(other)]
-    Unknown,
-}
-
-/// The type of the records asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum RecordType {
-    /// IPv4 addresses.
-    #[default]
-    A,
-    /// IPv6 addresses.
-    #[serde(rename = "AAAA")]
-    Aaaa,
-    /// A type of a later version of the report.
-    #[serde(other)]
-    Unknown,
-}
-
-/// One question to one name server. The server is the observation's peer.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Dns {
-    /// The name asked for.
-    pub name: String,
-    /// The type asked for.
-    pub record_type: RecordType,
-    /// How the server was asked.
-    pub transport: DnsTransport,
-    /// Whether the machine's own configuration names this server (and not only `--resolver`).
-    pub system: bool,
-    /// The response code in DNS's own spelling, such as `NXDOMAIN`.
-    pub rcode: Option<String>,
-    /// The aliases that were followed, in order.
-    pub cname_chain: Vec<Cname>,
-    /// The addresses, in the order of the answer.
-    pub addresses: Vec<AddressRecord>,
-    /// Whether the server cut the answer short (flag TC).
-    pub truncated: bool,
-    /// Size of the answer.
-    pub answer_bytes: Option<u32>,
-    /// How many times the question was sent.
-    pub transmissions: u32,
-}
-
-/// An alias record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Cname {
-    /// The name that the alias leads to.
-    pub target: String,
-    /// How long the record may be kept.
-    pub ttl_seconds: u32,
-}
-
-/// An address record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AddressRecord {
-    /// The address.
-    pub ip: IpAddr,
-    /// How long the record may be kept.
-    #[serde(default)]
-    pub ttl_seconds: u32,
 }
 
 /// TCP connects to one address and port. The observation succeeded if any connect did.
@@ -316,6 +162,9 @@ accessors! {
     proxy_environment: ProxyEnvironment,
     hosts_file: HostsFile,
     resolver_configuration: ResolverConfiguration,
+    metadata: Metadata,
+    route_to: RouteTo,
+    system_lookup: SystemLookup,
     dns: Dns,
     tcp: Tcp,
     tls: Tls,

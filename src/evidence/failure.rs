@@ -143,6 +143,12 @@ words! {
         ObjectExists => "object_exists",
         /// Whether an object stands where the write probe would write is not known, so nothing is written.
         AbsenceUnknown => "absence_unknown",
+        /// Nothing shows that this is a Tencent machine, where alone it makes sense.
+        NotTencentMachine => "not_tencent_machine",
+        /// The user does not want it.
+        NotWanted => "not_wanted",
+        /// Everything else was done, and the answer was not needed.
+        NotWaitedFor => "not_waited_for",
         /// The time for the whole run was used up.
         Deadline => "deadline",
         /// The user interrupted the run.

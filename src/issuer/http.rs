@@ -69,6 +69,11 @@ impl Url {
         Self { path: format!("{}{path}", self.path), ..self.clone() }
     }
 
+    /// Host, port and path, when clear text is spoken there.
+    pub(super) fn clear_text_place(&self) -> Option<(&str, u16, &str)> {
+        (!self.tls).then_some((self.host.as_str(), self.port, self.path.as_str()))
+    }
+
     /// The value of the Host header.
     pub(super) fn host_header(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };

@@ -46,6 +46,15 @@ enum Running {
     ByHand { _task: JoinSet<()>, _tcp: Socket },
 }
 
+/// Starts a name server that answers with some addresses as the healthy ones do.
+pub(super) async fn start_other(
+    scenario: &Scenario,
+    addresses: &'static [Ipv4Addr],
+    counters: &Arc<Counters>,
+) -> Result<NameServer, Error> {
+    start(&Scenario { dns: DnsBehaviour::Ok, addresses, ..*scenario }, counters).await
+}
+
 /// Starts the name server of a scenario.
 pub(super) async fn start(scenario: &Scenario, counters: &Arc<Counters>) -> Result<NameServer, Error> {
     let (udp, tcp) = bind_both().await.map_err(cannot_start)?;
@@ -156,12 +165,13 @@ impl Zone {
 
     fn addresses_of(&self, name: &Name, record_type: RecordType) -> Answer {
         let mut records = Vec::new();
-        if *name != self.alias {
+        let owner = if self.behaviour == DnsBehaviour::WithoutAlias { name } else { &self.alias };
+        if name != owner {
             records.push(alias_record(name, &self.alias));
         }
         let has_data = record_type == RecordType::A && !self.addresses.is_empty();
         if has_data {
-            let address = |ip: &Ipv4Addr| Record::from_rdata(self.alias.clone(), TTL_SECONDS, RData::A(A(*ip)));
+            let address = |ip: &Ipv4Addr| Record::from_rdata(owner.clone(), TTL_SECONDS, RData::A(A(*ip)));
             records.extend(self.addresses.iter().map(address));
         }
         Answer { records, with_soa: !has_data && record_type != RecordType::CNAME, ..Answer::default() }

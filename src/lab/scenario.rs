@@ -9,6 +9,8 @@ use super::keys::{Key, LASTING, STRANGE, TEMPORARY};
 pub enum DnsBehaviour {
     /// It answers with the scenario's addresses behind one alias, as COS's servers do.
     Ok,
+    /// It answers with the scenario's addresses and without an alias, as those do who answer in COS's place.
+    WithoutAlias,
     /// It says that the name does not exist.
     NxDomain,
     /// It fails.
@@ -187,6 +189,24 @@ pub enum BucketBehaviour {
     Altering,
 }
 
+/// A name server beside the one that the client goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherServer {
+    /// Whether it stands for one of Tencent's inside a VPC, or else for `DNSPod`'s public one.
+    pub is_vpc: bool,
+    /// What it answers with.
+    pub addresses: &'static [Ipv4Addr],
+}
+
+/// The machine that the client is on, as Tencent's metadata service tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vm {
+    /// Its region.
+    pub region: &'static str,
+    /// Whether it has a public address.
+    pub has_public_address: bool,
+}
+
 /// One row: what misbehaves, and what a check has to conclude.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
@@ -204,6 +224,12 @@ pub struct Scenario {
     pub dead: &'static [Ipv4Addr],
     /// The name server.
     pub dns: DnsBehaviour,
+    /// Others that only answer with addresses, to compare with.
+    pub others: &'static [OtherServer],
+    /// What the client's hosts file gives the target's host.
+    pub hosts_entry: Option<Ipv4Addr>,
+    /// The machine, when it is one of Tencent's.
+    pub vm: Option<Vm>,
     /// Port 80.
     pub port_80: PortBehaviour,
     /// Port 443.
@@ -240,6 +266,15 @@ impl Scenario {
     pub fn host(&self) -> &'static str {
         let behind_scheme = self.target.split_once("://").map_or(self.target, |(_, rest)| rest);
         behind_scheme.split('/').next().unwrap_or_default()
+    }
+
+    /// Every address that anybody gives.
+    pub fn all_given_addresses(&self) -> Vec<Ipv4Addr> {
+        let others = self.others.iter().flat_map(|other| other.addresses).copied();
+        let mut all: Vec<Ipv4Addr> = self.all_addresses().into_iter().chain(others).chain(self.hosts_entry).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Every address that the name server answers with.

@@ -10,6 +10,7 @@ mod healthy;
 mod hostile;
 mod keys;
 mod names;
+mod place;
 mod tls;
 
 use std::net::Ipv4Addr;
@@ -26,6 +27,7 @@ pub const SCENARIOS: &[Scenario] = &joined::<{ number_of_rows() }>();
 const GROUPS: &[&[Scenario]] = &[
     healthy::ROWS,
     names::ROWS,
+    place::ROWS,
     connections::ROWS,
     tls::ROWS,
     answers::ROWS,
@@ -52,6 +54,9 @@ const HEALTHY: Scenario = Scenario {
     addresses: &[PRIVATE],
     dead: &[],
     dns: DnsBehaviour::Ok,
+    others: &[],
+    hosts_entry: None,
+    vm: None,
     port_80: PortBehaviour::Serve,
     port_443: PortBehaviour::Serve,
     tls: TlsBehaviour::Normal,

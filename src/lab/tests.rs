@@ -228,7 +228,7 @@ fn the_table_is_consistent() {
         assert!(!scenario.summary.is_empty() && !scenario.summary.ends_with('.'), "{name}");
         assert_eq!(scenario.roots.is_empty(), scenario.status == "healthy", "{name}");
         assert!(["healthy", "degraded", "unreachable"].contains(&scenario.status), "{name}");
-        assert!(scenario.dead.iter().all(|dead| scenario.addresses.contains(dead)), "{name}");
+        assert!(scenario.dead.iter().all(|dead| scenario.all_given_addresses().contains(dead)), "{name}");
         let target = Target::parse(scenario.target, &TargetDefaults::default()).unwrap();
         assert_eq!(target.host, scenario.host(), "{name}");
         let is_custom = scenario.target == hosts::CUSTOM_HOST;

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::RequestPlan;
+use crate::config::NameServer;
 use crate::evidence::{
-    BucketSearch, Clock, Detail, Dns, DnsTransport, HostsFile, Key, Machine, NotRunReason, ObservationId,
-    ProxyEnvironment, Purpose, RecordType, ResolverConfiguration, Routes, Stage, Tcp, Tls,
+    BucketSearch, Clock, Detail, Dns, HostsFile, Key, Machine, Metadata, NotRunReason, ObservationId, ProxyEnvironment,
+    Purpose, RecordType, ResolverConfiguration, RouteTo, Routes, ServerOrigin, Stage, SystemLookup, Tcp, Tls,
 };
 use crate::target::Service;
 
@@ -45,17 +46,17 @@ pub enum Action {
         /// The name.
         name: String,
     },
-    /// Ask a name server.
-    Query {
+    /// Ask the metadata service about this machine.
+    AskMetadata,
+    /// Look a name up as programs on this machine do.
+    LookUp {
         /// The name.
         name: String,
-        /// The type of records.
-        record_type: RecordType,
-        /// How to ask.
-        transport: DnsTransport,
-        /// Whether the machine's own configuration names the server.
-        system: bool,
     },
+    /// Ask a name server.
+    Query(Question),
+    /// Ask the kernel for its route to the peer.
+    LookUpRoute,
     /// Connect some times to the peer.
     Connect {
         /// How many of the connections later steps use.
@@ -78,8 +79,8 @@ pub enum Action {
         host: String,
         /// The addresses that are asked for.
         record_type: RecordType,
-        /// How the host is resolved.
-        transport: DnsTransport,
+        /// Who is asked for them.
+        server: NameServer,
         /// What is spoken, and on which port.
         service: Service,
     },
@@ -90,6 +91,37 @@ pub enum Action {
         /// What would have been done.
         detail: Detail,
     },
+}
+
+/// One question to one name server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The name.
+    pub name: String,
+    /// The type of records.
+    pub record_type: RecordType,
+    /// Who is asked.
+    pub server: NameServer,
+    /// Whether the answer is only compared with.
+    pub comparison: bool,
+    /// Whether to listen for further answers for some time after the first.
+    pub listen: bool,
+}
+
+impl Question {
+    /// The record of the question before there is an answer.
+    pub fn unanswered(&self) -> Dns {
+        Dns {
+            name: self.name.clone(),
+            record_type: self.record_type,
+            transport: self.server.transport,
+            system: self.server.origin == ServerOrigin::System,
+            origin: self.server.origin,
+            comparison: self.comparison,
+            server_name: self.server.server_name.clone(),
+            ..Dns::default()
+        }
+    }
 }
 
 impl Step {
@@ -121,13 +153,12 @@ impl Action {
             Self::InspectProxyEnvironment => Detail::ProxyEnvironment(ProxyEnvironment::default()),
             Self::ReadResolverConfiguration => Detail::ResolverConfiguration(ResolverConfiguration::default()),
             Self::ReadHostsFile { .. } => Detail::HostsFile(HostsFile::default()),
-            Self::Query { name, record_type, transport, system } => Detail::Dns(Dns {
-                name: name.clone(),
-                record_type: *record_type,
-                transport: *transport,
-                system: *system,
-                ..Dns::default()
-            }),
+            Self::AskMetadata => Detail::Metadata(Metadata::default()),
+            Self::LookUp { name } => {
+                Detail::SystemLookup(SystemLookup { name: name.clone(), ..SystemLookup::default() })
+            }
+            Self::Query(question) => Detail::Dns(question.unanswered()),
+            Self::LookUpRoute => Detail::RouteTo(RouteTo::default()),
             Self::Connect { .. } => Detail::Tcp(Tcp::default()),
             Self::Handshake { server_name, for_signed_request } => Detail::Tls(Tls {
                 server_name: server_name.clone(),

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::{Action, RequestPlan, Step};
-use crate::config::{Config, Family, Limits, NameServers, Policy, Signing, Trust};
+use crate::config::{
+    Config, Family, Limits, MetadataService, NameServers, Policy, Questions, Signing, SystemFiles, Trust, When,
+};
 use crate::evidence::{Detail, Evidence, Http, Observation, Stage};
 
 pub(super) const HOST: &str = "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com";
@@ -37,6 +39,10 @@ impl Case {
             limits: Limits::default(),
             family: Family::Both,
             name_servers: NameServers::default(),
+            questions: Questions::default(),
+            files: SystemFiles::default(),
+            metadata: MetadataService::default(),
+            control: When::Auto,
             connect_to: Vec::new(),
             trust: Trust::default(),
             signing: Signing { has_credential: true, ..Signing::default() },

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::Response;
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::HeaderMap;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -69,6 +69,14 @@ impl Exchange {
             .ok_or_else(|| Outcome::failed_with(FailureKind::Internal, "the request cannot be put into words"))?;
         let response = self.sender.send_request(request).await.map_err(|error| failure(&error))?;
         Ok((response.status().as_u16(), headers(response.headers())))
+    }
+
+    /// Sends a request that is none to COS. Status and body, which is bounded as the bodies of refusals are.
+    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Outcome> {
+        let response = self.sender.send_request(request).await.map_err(|error| failure(&error))?;
+        let status = response.status().as_u16();
+        let body = body::read(response.into_body()).await.map_err(|error| failure(&error))?;
+        Ok((status, body))
     }
 }
 

@@ -9,18 +9,19 @@ use tokio::time::{Instant, timeout_at};
 
 use super::http::{self, Exchange};
 use super::{Context, dns, tcp, tls};
-use crate::evidence::{BucketSearch, Detail, DnsTransport, FailureKind, Header, Outcome, RecordType, Tls};
-use crate::plan::{self, Action, Step};
+use crate::config::NameServer;
+use crate::evidence::{BucketSearch, Detail, FailureKind, Header, Outcome, RecordType, Tls};
+use crate::plan::{self, Action, Question, Step};
 use crate::target::{Protocol, Service};
 
 /// Looks and records.
 pub(super) async fn search(context: &Context, step: &Step) -> (Outcome, Detail) {
-    let Action::SearchBucket { region, host, record_type, transport, service } = &step.action else {
+    let Action::SearchBucket { region, host, record_type, server, service } = &step.action else {
         return (Outcome::failed(FailureKind::Internal), step.action.blank_detail());
     };
     let mut found = BucketSearch { region: (*region).to_owned(), host: host.clone(), ..BucketSearch::default() };
     let end = Instant::now() + context.config.limits.attempt_timeout;
-    let mut outcome = match look(context, step, (*record_type, *transport), *service, end, &mut found).await {
+    let mut outcome = match look(context, step, (*record_type, server), *service, end, &mut found).await {
         Ok(()) => Outcome::Succeeded,
         Err(outcome) => outcome,
     };
@@ -36,7 +37,7 @@ pub(super) async fn search(context: &Context, step: &Step) -> (Outcome, Detail) 
 async fn look(
     context: &Context,
     step: &Step,
-    question: (RecordType, DnsTransport),
+    question: (RecordType, &NameServer),
     service: Service,
     end: Instant,
     found: &mut BucketSearch,
@@ -70,11 +71,12 @@ fn left(end: Instant) -> Duration {
 async fn resolve(
     context: &Context,
     step: &Step,
-    (record_type, transport): (RecordType, DnsTransport),
+    (record_type, server): (RecordType, &NameServer),
     host: &str,
 ) -> Result<IpAddr, Outcome> {
-    let action = Action::Query { name: host.to_owned(), record_type, transport, system: false };
-    match dns::query(context, &Step { action, ..step.clone() }).await {
+    let server = server.clone();
+    let question = Question { name: host.to_owned(), record_type, server, comparison: false, listen: false };
+    match dns::query(context, step, &question).await {
         (outcome, Detail::Dns(answer)) => answer.addresses.first().map(|record| record.ip).ok_or(match outcome {
             Outcome::Succeeded => Outcome::failed(FailureKind::NoRecords),
             outcome => outcome,

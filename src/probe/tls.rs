@@ -151,12 +151,23 @@ pub(super) async fn redial(context: &Context, step: &Step, end: Instant) -> Resu
     attempt.stream.ok_or(attempt.sample.outcome)
 }
 
-/// Does the handshake and fills in what was seen.
+/// Does the handshake for HTTP and fills in what was seen.
 pub(super) async fn secure(
     context: &Context,
     stream: TcpStream,
     tls: &mut Tls,
     end: Instant,
+) -> Result<TlsStream<TcpStream>, Outcome> {
+    secure_for(context, stream, tls, end, &[b"http/1.1"]).await
+}
+
+/// Does the handshake for some application protocols (ALPN, RFC 7301) and fills in what was seen.
+pub(super) async fn secure_for(
+    context: &Context,
+    stream: TcpStream,
+    tls: &mut Tls,
+    end: Instant,
+    protocols: &[&[u8]],
 ) -> Result<TlsStream<TcpStream>, Outcome> {
     let Ok(loaded) = timeout_at(end, context.roots.loaded()).await else {
         return Err(Outcome::failed_with(
@@ -168,7 +179,7 @@ pub(super) async fn secure(
         .map_err(|_| Outcome::failed_with(FailureKind::Other, "the host cannot be a TLS server name"))?;
     let recorder =
         Arc::new(Recorder::new(&loaded).map_err(|problem| Outcome::failed_with(FailureKind::Internal, &problem))?);
-    let config = client_config(Arc::clone(&recorder))
+    let config = client_config(Arc::clone(&recorder), protocols)
         .map_err(|error| Outcome::failed_with(FailureKind::Internal, &error.to_string()))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
     let result = timeout_at(end, connecting).await;
@@ -188,13 +199,13 @@ pub(super) async fn secure(
     }
 }
 
-fn client_config(recorder: Arc<Recorder>) -> Result<ClientConfig, rustls::Error> {
+fn client_config(recorder: Arc<Recorder>, protocols: &[&[u8]]) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(recorder)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     // A resumed session would skip the certificates, and be measured too short.
     config.resumption = rustls::client::Resumption::disabled();
     Ok(config)

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Policy;
-use crate::diagnose::{AddressView, Finding, Verdict, addresses, diagnose, verdict};
-use crate::evidence::{Evidence, Observation, Stage, is_harmless, printable};
+use crate::diagnose::{AddressView, EndpointView, Finding, Verdict, addresses, diagnose, endpoints, verdict};
+use crate::evidence::{Control, Evidence, Observation, Stage, is_harmless, printable};
 use crate::target::Target;
 
 /// The version that is written.
@@ -43,8 +43,14 @@ pub struct Report {
     pub policy: Policy,
     /// The endpoints that were asked for.
     pub targets: Vec<Target>,
+    /// The endpoints that were probed beside them, to tell how far a fault reaches; empty where there was no need.
+    #[serde(default)]
+    pub controls: Vec<Control>,
     /// The observations, in the order of the plan.
     pub evidence: Vec<Observation>,
+    /// Derived: every endpoint with the network that it is reached over, and why.
+    #[serde(default)]
+    pub endpoints: Vec<EndpointView>,
     /// Derived: every address with what was measured about it.
     #[serde(default)]
     pub addresses: Vec<AddressView>,
@@ -112,6 +118,11 @@ pub struct Run {
 }
 
 impl Report {
+    /// What was observed, as it was before it was judged.
+    pub fn observed(&self) -> Evidence {
+        Evidence { targets: self.targets.clone(), controls: self.controls.clone(), observations: self.evidence.clone() }
+    }
+
     /// Judges evidence and makes the report of it.
     pub fn new(evidence: Evidence, policy: Policy, run: Run) -> Self {
         let findings = diagnose(&evidence, &policy);
@@ -119,7 +130,7 @@ impl Report {
         let environment = machine.map_or_else(Environment::default, |machine| Environment {
             kernel: machine.kernel.clone(),
             architecture: machine.architecture.clone(),
-            is_tencent_vm: machine.is_tencent_vm,
+            is_tencent_vm: is_told(&evidence).then_some(true).or(machine.is_tencent_vm),
         });
         Self {
             format_version: FORMAT_VERSION.to_owned(),
@@ -129,11 +140,13 @@ impl Report {
             ended_because: run.ended_because,
             labels: run.labels,
             environment,
+            endpoints: endpoints(&evidence, &findings),
             addresses: addresses(&evidence),
             verdict: verdict(&evidence, &findings),
             findings,
             policy,
             targets: evidence.targets,
+            controls: evidence.controls,
             evidence: evidence.observations,
         }
     }
@@ -163,6 +176,11 @@ impl Report {
         let saved: Saved = serde_json::from_value(document).map_err(|error| error.to_string())?;
         Ok(saved.judged())
     }
+}
+
+/// Whether the metadata service answered, which only Tencent's machines have.
+fn is_told(evidence: &Evidence) -> bool {
+    evidence.of_stage(Stage::Host).any(|o| o.detail.metadata().is_some() && o.outcome.is_success())
 }
 
 /// The members whose line ends are part of what COS signed. They are shown with their line ends made visible.
@@ -205,13 +223,15 @@ struct Saved {
     #[serde(default)]
     policy: Policy,
     targets: Vec<Target>,
+    #[serde(default)]
+    controls: Vec<Control>,
     evidence: Vec<Observation>,
 }
 
 impl Saved {
     /// Judges the saved evidence again, with the saved policy.
     fn judged(self) -> Report {
-        let evidence = Evidence { targets: self.targets, observations: self.evidence };
+        let evidence = Evidence { targets: self.targets, controls: self.controls, observations: self.evidence };
         let run = Run {
             started_at: self.started_at,
             ended_at: self.ended_at,

@@ -7,7 +7,8 @@ use anstyle::{AnsiColor, Style as Paint};
 pub use addresses::latency;
 
 use super::page::{Page, words};
-use super::{Ended, Report, Style, View, exchanges};
+use super::resolution::origin_word;
+use super::{Ended, Report, Style, View, exchanges, machine, resolution};
 use crate::diagnose::{AddressView, Finding, MACHINE, Severity, Status, milliseconds};
 use crate::evidence::{Authentication, Detail, Evidence, Http, NotRunReason, Observation, Outcome, Stage};
 use crate::target::{EndpointRole, Target};
@@ -17,8 +18,11 @@ const MAX_WIDTH: usize = 120;
 
 pub(super) fn render(report: &Report, style: Style) -> String {
     let style = Style { width: style.width.clamp(40, MAX_WIDTH), ..style };
-    let evidence = Evidence { targets: report.targets.clone(), observations: report.evidence.clone() };
+    let evidence = report.observed();
     let mut page = Page::new(style);
+    if style.view == View::Resolution {
+        machine::show(&mut page, &evidence);
+    }
     for target in &report.targets {
         endpoint(&mut page, report, &evidence, target);
     }
@@ -46,14 +50,22 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
             page.line("  ", &format!("{}: {}", file.path, crate::diagnose::listed(&file.addresses)));
         }
     }
-    for observation in evidence.of_endpoint(Stage::Resolve, &target.host) {
-        lookup(page, observation);
+    let view = report.endpoints.iter().find(|view| view.endpoint == target.host);
+    if page.style.view == View::Resolution {
+        page.blank();
+        resolution::show(page, evidence, view);
+    } else {
+        for observation in evidence.own_lookups(&target.host) {
+            lookup(page, observation);
+        }
+        compared(page, evidence, target);
     }
     page.blank();
     let all = report.addresses.iter().filter(|view| view.endpoint == target.host);
     let (left_out, views): (Vec<_>, Vec<_>) = all.partition(|view| is_left_out(view));
-    if !views.is_empty() {
+    if !views.is_empty() && page.style.view != View::Resolution {
         match page.style.view {
+            View::Resolution => {}
             View::Addresses => {
                 for line in addresses::table(&views, evidence, page.style).lines() {
                     page.raw(line);
@@ -70,6 +82,24 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
         }
         page.blank();
     }
+    if let Some(view) = view.filter(|_| target.address().is_none()) {
+        page.line("route: ", &view.route_reason);
+        if let Some(reason) = &view.extent_reason {
+            page.line("control group: ", reason);
+        }
+        page.blank();
+    }
+}
+
+/// The answers of servers that nothing here goes by, for addresses of one family and without failures: in one line each.
+fn compared(page: &mut Page, evidence: &Evidence, target: &Target) {
+    let first_look = |o: &&Observation| o.parent.is_none() && o.outcome.is_success();
+    for observation in evidence.comparisons(&target.host).filter(first_look) {
+        let Detail::Dns(dns) = &observation.detail else { continue };
+        let addresses = crate::diagnose::listed(dns.addresses.iter().map(|record| record.ip));
+        let server = observation.peer.map(|peer| peer.to_string()).unwrap_or_default();
+        page.line("  else  ", &format!("{addresses} from {server} ({})", origin_word(dns.origin)));
+    }
 }
 
 /// What a stranger could misread in the table.
@@ -85,7 +115,7 @@ fn notes(page: &mut Page, views: &[&AddressView], evidence: &Evidence, target: &
     let is_usual = anonymous.iter().filter_map(|http| http.error.as_ref()).all(|error| error.says("Access Denied"));
     if !anonymous.is_empty() && is_usual {
         let what = match page.style.view {
-            View::Addresses => "HTTP is an anonymous HEAD: 403 from COS",
+            View::Addresses | View::Resolution => "HTTP is an anonymous HEAD: 403 from COS",
             View::Exchanges => "403 from COS without a signature",
         };
         let whose = if target.role == EndpointRole::Service { "the list of buckets" } else { "a private bucket" };
@@ -114,7 +144,7 @@ fn is_left_out(view: &AddressView) -> bool {
 fn lookup(page: &mut Page, observation: &Observation) {
     let Detail::Dns(dns) = &observation.detail else { return };
     let server = observation.peer.map_or_else(|| "no name server".to_owned(), |peer| peer.to_string());
-    let time = observation.elapsed_us.map_or_else(String::new, |us| format!(" in {}", milliseconds(us)));
+    let time = observation.result_us().map_or_else(String::new, |us| format!(" in {}", milliseconds(us)));
     let asked = format!("from {server} over {}{time}", wire_word(dns.transport).to_uppercase());
     let answer = match &observation.outcome {
         Outcome::Succeeded => {
@@ -139,7 +169,7 @@ fn lookup(page: &mut Page, observation: &Observation) {
 }
 
 /// The word that stands in JSON, as people write it.
-fn wire_word(value: impl serde::Serialize) -> String {
+pub(super) fn wire_word(value: impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word.replace('_', " "),
         _ => "?".to_owned(),

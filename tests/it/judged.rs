@@ -95,7 +95,7 @@ const ROWS: &[Row] = &[
     ("hosts-dead-dns-ok", 1, "degraded", "public", "HST003:error:high", "TCP002<HST003 TCP007<HST003"),
     ("hosts-ok-dnstimeout", 0, "degraded", "public", "DNS002:warning:high HST003:warning:high", ""),
     ("hosts-ok-nxdomain", 0, "degraded", "public", "DNS001:warning:medium HST003:warning:high", ""),
-    ("hosts-private-dns-public", 0, "degraded", "mixed", "HST003:warning:high", ""),
+    ("hosts-private-dns-public", 0, "degraded", "private", "HST003:warning:high", ""),
     ("hosts-wrong-server", 1, "degraded", "public", "HST003:error:high", "HTP001<HST003 TLS002<HST003"),
     ("hst001-with-working-ip", 1, "unreachable", "public", "DNS002:error:high", ""),
     ("htp001-folds-real-expired", 1, "degraded", "public", "HTP001:error:high TLS001:error:high", ""),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use cosprobe::cli::demo_job;
 use cosprobe::diagnose::{CODES, Severity};
-use cosprobe::evidence::{Outcome, Stage};
+use cosprobe::evidence::{Detail, Observation, Outcome, Stage};
 use cosprobe::lab::{Calls, Lab, SCENARIOS, Scenario};
 use cosprobe::report::{Ended, FORMATS, Format, Report, Style, View, render};
 
@@ -69,6 +69,9 @@ fn problems(scenario: &Scenario) -> Vec<String> {
     for problem in uncalled(&checked) {
         expect(false, problem);
     }
+    for observation in &report.evidence {
+        expect(stays_on_loopback(observation), format!("{observation:?} left loopback"));
+    }
 
     let json = render(report, Format::Json, Style::default());
     let replayed = cosprobe::replay(&json).unwrap();
@@ -82,6 +85,19 @@ fn problems(scenario: &Scenario) -> Vec<String> {
         expect(false, problem);
     }
     problems
+}
+
+/// Whether an observation was made without sending anything off loopback.
+fn stays_on_loopback(observation: &Observation) -> bool {
+    let on_loopback = |address: Option<std::net::SocketAddr>| address.is_some_and(|address| address.ip().is_loopback());
+    match &observation.detail {
+        _ if !observation.was_run() => true,
+        Detail::Dns(_) | Detail::Metadata(_) | Detail::BucketSearch(_) => on_loopback(observation.peer),
+        Detail::Tcp(tcp) => on_loopback(tcp.redirected_to),
+        Detail::SystemLookup(_) => false,
+        // Routes are asked of the kernel, and what follows a connect goes where that one went.
+        _ => true,
+    }
 }
 
 /// A lab that was not called proves nothing.
@@ -157,12 +173,31 @@ fn every_finding_about_keys_and_buckets_has_a_scenario() {
 }
 
 #[test]
+fn comparing_all_answers_of_a_demo_stays_on_loopback() {
+    for scenario in SCENARIOS.iter().filter(|scenario| !scenario.others.is_empty()) {
+        let report = runtime().block_on(async {
+            let lab = Lab::start(scenario).await.unwrap();
+            let mut job = demo_job(scenario, &lab).unwrap();
+            job.config.targets.iter_mut().for_each(|target| target.services.clear());
+            job.config.name_servers.wait_for_comparison = true;
+            cosprobe::check(job.config, None, job.labels, std::future::pending(), |_| {}).await.unwrap()
+        });
+        let asked = |observation: &&Observation| observation.detail.dns().is_some();
+        assert!(report.evidence.iter().filter(asked).count() > 2, "{}", scenario.name);
+        assert!(report.evidence.iter().all(stays_on_loopback), "{}: {:#?}", scenario.name, report.evidence);
+    }
+}
+
+#[test]
 fn a_check_looks_at_every_address_on_every_port() {
     for name in ["healthy-public", "one-address-dead"] {
         let scenario = cosprobe::lab::find(name).unwrap();
         let report = check(scenario).report;
-        let mut peers: Vec<_> =
-            report.evidence.iter().filter(|o| o.stage == Stage::Connect).filter_map(|o| o.peer).collect();
+        let mut peers: Vec<_> = {
+            let of_target =
+                |o: &&Observation| o.stage == Stage::Connect && o.endpoint.as_deref() == Some(scenario.host());
+            report.evidence.iter().filter(of_target).filter_map(|o| o.peer).collect()
+        };
         peers.sort();
         let ports = |ip: &std::net::Ipv4Addr| [80, 443].map(|port| (*ip, port).into());
         let mut wanted: Vec<std::net::SocketAddr> = scenario.all_addresses().iter().flat_map(ports).collect();

@@ -20,6 +20,7 @@ mod loopback;
 mod netns;
 mod regions;
 mod report;
+mod resolution;
 mod sdk;
 mod sign;
 mod stores;

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::super::tests::{Case, HOST};
 use super::*;
 use crate::config::Family;
+use crate::evidence::DnsTransport;
 use crate::evidence::RecordType;
 use crate::target::{Protocol, Service};
 
@@ -50,8 +51,8 @@ fn a_missing_bucket_is_looked_for_in_every_other_region() {
     for step in &steps {
         assert_eq!((step.parent, step.endpoint.as_deref()), (Some(2), Some(HOST)));
         assert_eq!(step.peer, Some("192.0.2.53:53".parse().unwrap()), "the name server that answered");
-        let Action::SearchBucket { service, transport, .. } = step.action else { panic!("{step:?}") };
-        assert_eq!((service, transport), (Service::customary(443), DnsTransport::Udp));
+        let Action::SearchBucket { service, ref server, .. } = step.action else { panic!("{step:?}") };
+        assert_eq!((service, server.transport), (Service::customary(443), DnsTransport::Udp));
     }
 }
 
@@ -121,7 +122,7 @@ fn a_name_server_that_answered_is_needed() {
     let second = case.observed("resolve", &answer("tcp", &["203.0.113.10"])).but(server("192.0.2.2:53"));
     let steps = planned(&second.reason("NoSuchBucket", ""));
     assert_eq!(steps[0].peer, Some("192.0.2.2:53".parse().unwrap()));
-    assert!(matches!(steps[0].action, Action::SearchBucket { transport: DnsTransport::Tcp, .. }));
+    assert!(matches!(&steps[0].action, Action::SearchBucket { server, .. } if server.transport == DnsTransport::Tcp));
 }
 
 #[test]

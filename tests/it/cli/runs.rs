@@ -251,7 +251,8 @@ fn two_targets_are_checked_in_one_run() {
     let report = ran.report();
     let hosts: Vec<&str> = report.targets.iter().map(|target| target.host.as_str()).collect();
     assert_eq!(hosts, ["127.0.0.1", "127.0.0.2"]);
-    let of = |host: &str| report.evidence.iter().find(|o| o.endpoint.as_deref() == Some(host)).unwrap();
+    let is_of = |host: &str, o: &Observation| o.stage == Stage::Connect && o.endpoint.as_deref() == Some(host);
+    let of = |host: &str| report.evidence.iter().find(|o| is_of(host, o)).unwrap();
     assert!(of("127.0.0.1").outcome.is_success());
     assert_eq!(of("127.0.0.2").outcome.failure(), Some(FailureKind::ConnectionRefused));
     assert_eq!(report.verdict.code.as_deref(), Some("TCP001"));

@@ -12,7 +12,10 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("sign", &[]),
     ("sys", &[]),
     ("target", &["error", "region", "addr"]),
-    ("config", &["target", "evidence::DnsTransport", "evidence::Hypothesis", "evidence::Key"]),
+    (
+        "config",
+        &["target", "evidence::DnsTransport", "evidence::Hypothesis", "evidence::Key", "evidence::ServerOrigin"],
+    ),
     ("credential", &["error", "sign::mask"]),
     ("issuer", &["credential", "error", "evidence::clean", "sign"]),
     ("evidence", &["target"]),

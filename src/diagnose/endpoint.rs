@@ -1,0 +1,172 @@
+//! What a manager wants to know about each endpoint: which network it is reached over and why, and how far a fault reaches.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Finding;
+use super::answers::{AnswerView, answers};
+use super::resolvers::{can_be_private, cause, metadata};
+use super::view::{cos_answered, listed, route_of};
+use crate::addr;
+use crate::config::Route;
+use crate::evidence::{ControlKind, Evidence, NotRunReason, Outcome, Stage};
+use crate::target::Target;
+
+/// One endpoint as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndpointView {
+    /// Its host.
+    pub endpoint: String,
+    /// The network that it is reached over.
+    pub route: Route,
+    /// Why, in one sentence, and what changes it if anything does.
+    pub route_reason: String,
+    /// How far a fault reaches, by the control group; null where there was none.
+    pub extent: Option<Extent>,
+    /// The same in one sentence.
+    pub extent_reason: Option<String>,
+    /// The answers of name servers, and how they go together.
+    pub answers: Vec<AnswerView>,
+}
+
+/// How far a fault reaches, by what works beside the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// The endpoint answers as well.
+    Nothing,
+    /// Other endpoints of the region and suffix answer.
+    Bucket,
+    /// The region answers under the other suffix only.
+    Suffix,
+    /// The region answers under its private-only host.
+    PublicNames,
+    /// Another region answers.
+    Region,
+    /// No endpoint of COS answers.
+    Everything,
+    /// It cannot be told, or a word of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Every endpoint, in order.
+pub fn endpoints(evidence: &Evidence, findings: &[Finding]) -> Vec<EndpointView> {
+    let view = |target: &Target| {
+        let route = route_of(evidence, &target.host);
+        let (extent, extent_reason) = extent(evidence, target).unzip();
+        EndpointView {
+            endpoint: target.host.clone(),
+            route,
+            route_reason: route_reason(evidence, findings, target, route),
+            extent,
+            extent_reason,
+            answers: answers(evidence, &target.host),
+        }
+    };
+    evidence.targets.iter().map(view).collect()
+}
+
+fn route_reason(evidence: &Evidence, findings: &[Finding], target: &Target, route: Route) -> String {
+    let found = |code: &str| findings.iter().any(|finding| finding.code == code && finding.subject == target.host);
+    match route {
+        Route::Private if found("RTE002") => {
+            "private by its address, which cannot be reached from here; fix: see RTE002".to_owned()
+        }
+        Route::Private if is_doubtful(evidence, target) => {
+            "private by its address, as far as its range tells: see RTE006".to_owned()
+        }
+        Route::Private => "private: traffic stays on Tencent's network and is free of traffic fees".to_owned(),
+        Route::Public => public_reason(evidence, target, &found),
+        Route::Mixed => "mixed: some addresses are private and some public; fix: see what the findings say".to_owned(),
+        Route::Unknown => "unknown: no address tells which network it is in".to_owned(),
+    }
+}
+
+/// Whether the range of an address leaves its network in doubt.
+fn is_doubtful(evidence: &Evidence, target: &Target) -> bool {
+    let views = super::addresses(evidence);
+    let own = views.iter().filter(|view| view.endpoint == target.host);
+    own.into_iter().any(|view| addr::range_of(view.ip).is_some_and(|range| range.doubt.is_some()))
+}
+
+fn public_reason(evidence: &Evidence, target: &Target, found: &impl Fn(&str) -> bool) -> String {
+    let vm = metadata(evidence).map(|(_, vm)| vm);
+    let here = vm.and_then(|vm| vm.region.as_deref()).unwrap_or("another region");
+    let there = target.region.as_deref().unwrap_or("another region");
+    if let Some(cause) = cause(evidence, target).filter(|_| found("DNS004")) {
+        return format!("public, because {}; fix: {}", cause.phrase(), cause.fix());
+    }
+    if found("HST003") {
+        return "public, because the hosts file says so; fix: remove the endpoint's line from it".to_owned();
+    }
+    if found("RTE008") {
+        return format!(
+            "public, because this machine is in {here}, the endpoint in {there}, and one of them is a finance zone; fix: a bucket of the same zone"
+        );
+    }
+    if found("RTE001") {
+        return format!(
+            "public, because this machine is in {here} and the endpoint in {there}; fix: a bucket in {here}, or the private acceleration endpoint"
+        );
+    }
+    if found("RTE007") {
+        return format!(
+            "public, because a {} always is; fix: the default or the private-only endpoint, from the same region",
+            target.role.describe()
+        );
+    }
+    if !can_be_private(target) {
+        return "public".to_owned();
+    }
+    match vm {
+        Some(vm) if vm.region.is_some() && vm.region == target.region => "public, although this machine is in the endpoint's region; fix: look whether Tencent's name servers 183.60.83.19 and 183.60.82.98 answer (`cosprobe dns`), and ask Tencent support".to_owned(),
+        None if is_outside(evidence) => "public, as it should be outside Tencent's network: nothing shows that this machine is a Tencent VM".to_owned(),
+        _ => "public; whether this machine is a Tencent VM of the endpoint's region is not known".to_owned(),
+    }
+}
+
+/// Whether it was looked for signs of a Tencent VM, and there are none.
+fn is_outside(evidence: &Evidence) -> bool {
+    let not_tencent = Outcome::NotRun { because: NotRunReason::NotTencentMachine };
+    evidence
+        .of_stage(Stage::Host)
+        .any(|observation| observation.detail.metadata().is_some() && observation.outcome == not_tencent)
+}
+
+/// How far a fault reaches; `None` without a control group.
+fn extent(evidence: &Evidence, target: &Target) -> Option<(Extent, String)> {
+    let controls: Vec<_> = evidence.controls.iter().filter(|control| control.of == target.host).collect();
+    let answers = |kind: ControlKind| {
+        controls.iter().find(|control| control.kind == kind && cos_answered(evidence, &control.target.host))
+    };
+    if controls.is_empty() {
+        return None;
+    }
+    let (host, names) = (&target.host, listed(controls.iter().map(|control| control.target.host.as_str())));
+    if !controls.iter().any(|control| was_tried(evidence, &control.target.host)) {
+        return Some((Extent::Unknown, format!("the control group was not tried ({names})")));
+    }
+    Some(if cos_answered(evidence, host) {
+        (Extent::Nothing, format!("COS answers for {host} itself"))
+    } else if let Some(same) = answers(ControlKind::ServiceHost) {
+        (
+            Extent::Bucket,
+            format!("only this endpoint: {} answers, in the same region under the same suffix", same.target.host),
+        )
+    } else if let Some(twin) = answers(ControlKind::OtherSuffix) {
+        (Extent::Suffix, format!("only this suffix: {} answers, in the same region", twin.target.host))
+    } else if let Some(internal) = answers(ControlKind::Internal) {
+        (Extent::PublicNames, format!("only the public names: {} answers, in the same region", internal.target.host))
+    } else if let Some(other) = answers(ControlKind::OtherRegion) {
+        (Extent::Region, format!("only this region: {} answers", other.target.host))
+    } else {
+        (Extent::Everything, format!("everything of COS: none of {names} answers either"))
+    })
+}
+
+fn was_tried(evidence: &Evidence, host: &str) -> bool {
+    [Stage::Resolve, Stage::Connect]
+        .iter()
+        .any(|stage| evidence.of_endpoint(*stage, host).any(crate::evidence::Observation::was_run))
+}

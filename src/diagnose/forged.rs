@@ -1,0 +1,112 @@
+//! Whether somebody else answers for COS's name servers: two answers to one question, answers from where no name server is, and
+//! answers that only lead to somebody else.
+
+use super::answers::{Relation, addresses_of, leads_nowhere, reference, relation};
+use super::codes::DNS006;
+use super::resolvers::server_name;
+use super::view::{cos_answered, listed};
+use super::{Confidence, Finding};
+use crate::config::Policy;
+use crate::evidence::{
+    AddressRecord, Dns, Evidence, FurtherAnswer, Observation, ObservationId, ServerOrigin, Stage, VerificationResult,
+};
+use crate::target::Target;
+
+pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
+    evidence.targets.iter().filter(|target| target.role.is_cos_host()).filter_map(|t| forged(evidence, t)).collect()
+}
+
+/// What shows that an answer is forged, from the surest to the least sure.
+fn forged(evidence: &Evidence, target: &Target) -> Option<Finding> {
+    let host = target.host.as_str();
+    let own: Vec<&Observation> = evidence.own_lookups(host).filter(|o| o.was_run()).collect();
+    // An answer that leads nowhere is told in `dns.rs`.
+    if own.iter().any(|observation| addresses_of(observation).iter().any(leads_nowhere)) {
+        return None;
+    }
+    let (shown, summary, confidence) = doubled(evidence, host)
+        .or_else(|| from_nowhere(evidence, target))
+        .or_else(|| leads_to_somebody_else(evidence, host))?;
+    let finding = Finding::new(&DNS006, host, *shown.first()?, summary)
+        .citing(shown)
+        .citing(own.iter().map(|observation| observation.id))
+        .confidence(confidence)
+        .help("network team or ISP: something on the path answers DNS questions in place of the name server (a filter, a security gateway, a hijacker); let questions for myqcloud.com and tencentcos.cn pass");
+    Some(finding.help("you: ask over an encrypted transport to see the true answer: `cosprobe dns TARGET --resolver https://1.12.12.12/dns-query`"))
+}
+
+type Shown = (Vec<ObservationId>, String, Confidence);
+
+/// Two answers to one question that have nothing to do with each other: whoever is quicker wins.
+fn doubled(evidence: &Evidence, host: &str) -> Option<Shown> {
+    let contradicts = |dns: &Dns, further: &FurtherAnswer| {
+        let record = |ip: &std::net::IpAddr| AddressRecord { ip: *ip, ttl_seconds: 0 };
+        let later = Dns { addresses: further.addresses.iter().map(record).collect(), ..Dns::default() };
+        let first_is_empty = dns.addresses.is_empty() && !later.addresses.is_empty() && !dns.truncated;
+        first_is_empty
+            || matches!(relation(dns, &later), Relation::Different | Relation::Forged | Relation::SplitHorizon)
+    };
+    let doubled: Vec<(&Observation, &FurtherAnswer)> = evidence
+        .own_lookups(host)
+        .chain(evidence.comparisons(host))
+        .filter_map(|observation| {
+            let dns = observation.detail.dns()?;
+            Some((observation, dns.further_answers.iter().find(|further| contradicts(dns, further))?))
+        })
+        .collect();
+    let (first, further) = doubled.first()?;
+    let answer = |ips: Vec<std::net::IpAddr>| if ips.is_empty() { "no address".to_owned() } else { listed(ips) };
+    let summary = format!(
+        "a question for {host} to {} is answered twice, with {} and then with {}: one answer is forged",
+        listed(first.peer.map(server_name)),
+        answer(addresses_of(first)),
+        answer(further.addresses.clone())
+    );
+    Some((doubled.iter().map(|(observation, _)| observation.id).collect(), summary, Confidence::High))
+}
+
+/// An answer from an address where no name server is, while COS does not answer. Some networks answer for all name servers and
+/// tell the truth, so where nothing was connected to this shows nothing.
+fn from_nowhere(evidence: &Evidence, target: &Target) -> Option<Shown> {
+    let host = target.host.as_str();
+    let is_decoy =
+        |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::Decoy && dns.rcode.is_some());
+    let answered: Vec<&Observation> = evidence.comparisons(host).filter(is_decoy).collect();
+    let first = answered.first().filter(|_| !target.services.is_empty() && !cos_answered(evidence, host))?;
+    let summary = format!(
+        "{}, where no name server is, answers a question for {host} too: something on the path answers for all name servers",
+        listed(first.peer.map(server_name))
+    );
+    Some((answered.iter().map(|observation| observation.id).collect(), summary, Confidence::High))
+}
+
+/// Another server gives other addresses, and at those that are used here somebody else answers.
+fn leads_to_somebody_else(evidence: &Evidence, host: &str) -> Option<Shown> {
+    let differing: Vec<(&Observation, &Observation)> = evidence
+        .comparisons(host)
+        .filter_map(|other| {
+            let dns = other.detail.dns()?;
+            let own = reference(evidence, host, dns)?;
+            (relation(own.detail.dns()?, dns) == Relation::Different).then_some((own, other))
+        })
+        .collect();
+    let &(own, other) = differing.first().filter(|_| somebody_else_answers(evidence, host))?;
+    let summary = format!(
+        "{} answers {} for {host}, where somebody else answers; {} answers {}",
+        listed(own.peer.map(server_name)),
+        listed(addresses_of(own)),
+        listed(other.peer.map(server_name)),
+        listed(addresses_of(other))
+    );
+    Some((differing.iter().map(|(_, other)| other.id).collect(), summary, Confidence::Medium))
+}
+
+/// Whether there are answers at the endpoint's addresses and none is COS's.
+fn somebody_else_answers(evidence: &Evidence, host: &str) -> bool {
+    let exchanges = || evidence.of_endpoint(Stage::HttpRoundTrip, host).filter_map(|o| o.detail.http());
+    let other_status = exchanges().any(|http| http.status.is_some() && !http.is_from_cos());
+    let other_certificate = evidence.of_endpoint(Stage::TlsHandshake, host).filter_map(|o| o.detail.tls()).any(|tls| {
+        matches!(tls.verification.result, VerificationResult::WrongName | VerificationResult::UntrustedIssuer)
+    });
+    !cos_answered(evidence, host) && (other_status || other_certificate)
+}

@@ -1,0 +1,207 @@
+//! Findings about what the answers of several name servers say together: why a name that is private elsewhere is public here, and
+//! servers that disagree.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::answers::{Relation, addresses_of, reference, relation};
+use super::codes::{DNS004, DNS005};
+use super::view::{cos_answered, listed, route_of};
+use super::{Confidence, Finding, Severity};
+use crate::addr::{self, AddressScope};
+use crate::config::{Policy, Route};
+use crate::evidence::{
+    DnsTransport, Evidence, Metadata, Observation, ObservationId, ResolverConfiguration, ServerOrigin, Stage, Stub,
+};
+use crate::target::{EndpointRole, Target};
+
+pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
+    let of_target = |target| [private_name_resolves_public(evidence, target), disagree(evidence, target)];
+    evidence.targets.iter().flat_map(of_target).flatten().collect()
+}
+
+/// What the metadata service told.
+pub(super) fn metadata(evidence: &Evidence) -> Option<(ObservationId, &Metadata)> {
+    let answered = evidence.of_stage(Stage::Host).filter(|observation| observation.outcome.is_success());
+    { answered }.find_map(|observation| Some((observation.id, observation.detail.metadata()?)))
+}
+
+/// Whether Tencent's network answers an endpoint of this kind privately, inside the endpoint's region.
+pub(super) const fn can_be_private(target: &Target) -> bool {
+    target.role.is_cos_host() && !matches!(target.role, EndpointRole::Accelerate | EndpointRole::AccelerateInternal)
+}
+
+/// The answers that are private: those of Tencent's servers inside a VPC, and own ones.
+pub(super) fn private_answers<'a>(evidence: &'a Evidence, host: &'a str) -> Vec<&'a Observation> {
+    let is_private = |ip: &IpAddr| addr::scope_of(*ip) == AddressScope::Private;
+    let of_vpc = |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::TencentVpc);
+    let all = evidence.own_lookups(host).chain(evidence.comparisons(host).filter(of_vpc));
+    all.filter(|o| addresses_of(o).iter().any(is_private)).collect()
+}
+
+/// Why the answer here is public although Tencent's servers have a private one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The hosts file says so.
+    HostsFile(String),
+    /// The name servers answer privately, and the look-up of programs is public: something keeps an old answer.
+    Cache { nscd: bool },
+    /// systemd-resolved asks others.
+    SystemdResolved(Vec<String>),
+    /// The DNS of a cluster or container runtime asks others.
+    Container(String, Stub),
+    /// A stub on this machine asks others.
+    LocalStub(String),
+    /// The name server is asked over TLS or HTTPS, which leads out of the VPC.
+    Encrypted(String),
+    /// The name servers are not Tencent's.
+    ForeignServer(String),
+}
+
+impl Cause {
+    /// Behind "because".
+    pub(super) fn phrase(&self) -> String {
+        match self {
+            Self::HostsFile(path) => format!("{path} names a public address"),
+            Self::Cache { nscd: true } => "nscd keeps an old answer".to_owned(),
+            Self::Cache { nscd: false } => {
+                "something between programs and name servers keeps another answer".to_owned()
+            }
+            Self::SystemdResolved(behind) if behind.is_empty() => "systemd-resolved does not ask Tencent's".to_owned(),
+            Self::SystemdResolved(behind) => format!("systemd-resolved asks {} and not Tencent's", listed(behind)),
+            Self::Container(server, Stub::Docker) => format!("Docker's name server {server} does not ask Tencent's"),
+            Self::Container(server, _) => format!("the cluster's name server {server} does not ask Tencent's"),
+            Self::LocalStub(server) => format!("the name server on this machine, {server}, does not ask Tencent's"),
+            Self::Encrypted(server) => format!("the encrypted name server {server} is outside the VPC"),
+            Self::ForeignServer(servers) => format!("this machine asks {servers} and not Tencent's name servers"),
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn fix(&self) -> String {
+        const PAIR: &str = "183.60.83.19 and 183.60.82.98";
+        match self {
+            Self::HostsFile(path) => format!("remove the endpoint's line from {path}"),
+            Self::Cache { nscd: true } => "restart nscd or empty its cache (`nscd -i hosts`)".to_owned(),
+            Self::Cache { nscd: false } => {
+                "find out who answers with `getent ahosts NAME` against `nslookup NAME`: the order of hosts in /etc/nsswitch.conf, and caches"
+                    .to_owned()
+            }
+            Self::SystemdResolved(_) => {
+                format!("set the link's name servers to {PAIR} (`resolvectl dns`, DNS= in its .network file, or DHCP), and no others")
+            }
+            Self::Container(_, Stub::Docker) => format!("let Docker ask {PAIR} (`dns` in /etc/docker/daemon.json)"),
+            Self::Container(..) => {
+                format!("let CoreDNS and NodeLocal DNSCache forward to {PAIR}: `forward . /etc/resolv.conf` of a node that has them")
+            }
+            Self::LocalStub(_) => format!("let it forward to {PAIR}, at least for myqcloud.com and tencentcos.cn"),
+            Self::Encrypted(_) => "ask the machine's own name servers: HTTPDNS and DNS over HTTPS cannot know the VPC".to_owned(),
+            Self::ForeignServer(_) => format!("restore {PAIR} in /etc/resolv.conf or in the VPC's DHCP options"),
+        }
+    }
+}
+
+/// The cause, by what decides about the answer: first the hosts file, then what stands between, then the servers.
+pub(super) fn cause(evidence: &Evidence, target: &Target) -> Option<Cause> {
+    let host = target.host.as_str();
+    if let Some((_, file)) = evidence.hosts_entry(host) {
+        return Some(Cause::HostsFile(file.path.clone()));
+    }
+    let own = public_lookups(evidence, host);
+    let configuration = evidence.of_stage(Stage::Host).find_map(|o| o.detail.resolver_configuration());
+    let Some(first) = own.first() else {
+        let nscd = configuration.is_some_and(|configuration| configuration.has_nscd);
+        return Some(Cause::Cache { nscd });
+    };
+    let dns = first.detail.dns()?;
+    let server = first.peer.map(server_name).unwrap_or_default();
+    let by_configuration =
+        || configuration.filter(|_| dns.system).and_then(|configuration| by_stub(configuration, &server));
+    Some(match dns.transport {
+        DnsTransport::Tls | DnsTransport::Https => Cause::Encrypted(server),
+        _ => by_configuration().unwrap_or_else(|| {
+            let servers = own.iter().filter_map(|observation| observation.peer).map(server_name);
+            Cause::ForeignServer(listed(servers))
+        }),
+    })
+}
+
+fn by_stub(configuration: &ResolverConfiguration, server: &str) -> Option<Cause> {
+    Some(match configuration.stub? {
+        Stub::SystemdResolved => {
+            let behind = configuration.behind_stub.iter().map(|server| server.ip().to_string());
+            Cause::SystemdResolved(behind.collect())
+        }
+        stub @ (Stub::Docker | Stub::NodeLocalDns | Stub::ClusterDns) => Cause::Container(server.to_owned(), stub),
+        Stub::Loopback | Stub::Unknown => Cause::LocalStub(server.to_owned()),
+    })
+}
+
+/// The own answers that are public.
+fn public_lookups<'a>(evidence: &'a Evidence, host: &'a str) -> Vec<&'a Observation> {
+    let is_public = |ip: &IpAddr| addr::scope_of(*ip) == AddressScope::Public;
+    evidence.own_lookups(host).filter(|o| addresses_of(o).iter().any(is_public)).collect()
+}
+
+fn private_name_resolves_public(evidence: &Evidence, target: &Target) -> Option<Finding> {
+    let host = target.host.as_str();
+    let private = private_answers(evidence, host);
+    if private.is_empty() || !can_be_private(target) || route_of(evidence, host) != Route::Public {
+        return None;
+    }
+    let cause = cause(evidence, target)?;
+    let own: Vec<ObservationId> = if matches!(cause, Cause::HostsFile(_)) {
+        evidence.hosts_entry(host).map(|(id, _)| id).into_iter().collect()
+    } else {
+        let looked_up = evidence.system_lookups(host).filter(|(_, lookup)| !lookup.addresses.is_empty());
+        public_lookups(evidence, host).iter().map(|o| o.id).chain(looked_up.map(|(id, _)| id)).collect()
+    };
+    let of_vpc = |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::TencentVpc);
+    let whose = if private.iter().all(of_vpc) { "Tencent's name servers" } else { "name servers" };
+    let servers = private.iter().filter_map(|observation| observation.peer).map(server_name);
+    let addresses = private.iter().flat_map(|observation| addresses_of(observation));
+    let summary = format!(
+        "{host} is public here because {}; {whose} ({}) answer {}, which is private",
+        cause.phrase(),
+        listed(servers),
+        listed(addresses)
+    );
+    let same_region = metadata(evidence).is_some_and(|(_, vm)| vm.region.is_some() && vm.region == target.region);
+    let severity =
+        if cos_answered(evidence, host) || target.services.is_empty() { Severity::Warning } else { Severity::Error };
+    let finding = Finding::new(&DNS004, host, *own.first()?, summary)
+        .citing(own)
+        .citing(private.iter().map(|observation| observation.id))
+        .severity(severity)
+        .confidence(Confidence::high_if(same_region))
+        .help(format!("you: {}", cause.fix()));
+    Some(
+        finding.help("you: until then traffic to COS goes over the internet, is slower, and downloads are charged for"),
+    )
+}
+
+/// A name server as people write it: the port only where it is not the usual one.
+pub(super) fn server_name(server: SocketAddr) -> String {
+    if server.port() == 53 { server.ip().to_string() } else { server.to_string() }
+}
+
+fn disagree(evidence: &Evidence, target: &Target) -> Option<Finding> {
+    let host = target.host.as_str();
+    let all = || evidence.own_lookups(host).chain(evidence.comparisons(host));
+    let differing: Vec<(&Observation, &Observation)> = all()
+        .filter_map(|other| {
+            let dns = other.detail.dns()?;
+            let own = reference(evidence, host, dns)?;
+            (relation(own.detail.dns()?, dns) == Relation::Different).then_some((own, other))
+        })
+        .collect();
+    let &(own, other) = differing.first()?;
+    let answer = |observation: &Observation| {
+        let server = observation.peer.map(server_name).unwrap_or_default();
+        format!("{server} answers {}", listed(addresses_of(observation)))
+    };
+    let summary = format!("the name servers disagree about {host}: {}, {}", answer(own), answer(other));
+    let finding = Finding::new(&DNS005, host, own.id, summary).citing(differing.iter().map(|(_, other)| other.id));
+    Some(finding.help(
+        "you: nothing to do if the addresses work; servers may answer by place (geographic DNS), compare with `nslookup NAME SERVER`",
+    ))
+}

@@ -1,0 +1,59 @@
+use serde_json::json;
+
+use super::*;
+use crate::plan::tests::Case;
+
+fn hosts(case: &Case) -> Vec<(ControlKind, String)> {
+    controls(&case.config).into_iter().map(|control| (control.kind, control.target.host)).collect()
+}
+
+#[test]
+fn a_bucket_has_four_endpoints_to_compare_with() {
+    let host = |text: &str| text.to_owned();
+    assert_eq!(
+        hosts(&Case::new()),
+        [
+            (ControlKind::ServiceHost, host("cos.ap-guangzhou.myqcloud.com")),
+            (ControlKind::OtherSuffix, host("examplebucket-1250000000.cos.ap-guangzhou.tencentcos.cn")),
+            (ControlKind::Internal, host("cos-internal.ap-guangzhou.tencentcos.cn")),
+            (ControlKind::OtherRegion, host("cos.ap-shanghai.myqcloud.com")),
+        ]
+    );
+}
+
+#[test]
+fn the_suffixes_change_places_and_the_other_region_is_another() {
+    let twin = "examplebucket-1250000000.cos.ap-shanghai.tencentcos.cn";
+    let case = Case::of(json!({"host": twin, "region": "ap-shanghai"}));
+    let hosts = hosts(&case);
+    assert_eq!(hosts[0].1, "cos.ap-shanghai.tencentcos.cn");
+    assert_eq!(hosts[1].1, "examplebucket-1250000000.cos.ap-shanghai.myqcloud.com");
+    assert_eq!(hosts[3].1, "cos.ap-guangzhou.tencentcos.cn");
+}
+
+#[test]
+fn a_region_that_does_not_exist_has_no_endpoints() {
+    let case =
+        Case::of(json!({"host": "examplebucket-1250000000.cos.ap-guangzou.myqcloud.com", "region": "ap-guangzou"}));
+    assert_eq!(hosts(&case), [(ControlKind::OtherRegion, "cos.ap-guangzhou.myqcloud.com".to_owned())]);
+}
+
+#[test]
+fn what_is_a_target_already_or_no_endpoint_of_a_region_has_no_place_in_it() {
+    let service = json!({"host": "cos.ap-guangzhou.myqcloud.com", "role": "service", "bucket": null});
+    let both = Case::of_targets(vec![json!({}), service.clone()]);
+    assert!(hosts(&both).iter().all(|(_, host)| host != "cos.ap-guangzhou.myqcloud.com"));
+    assert_eq!(hosts(&Case::of(service))[0].1, "cos.ap-guangzhou.tencentcos.cn", "its twin is a service host too");
+    assert_eq!(hosts(&Case::of(json!({"host": "files.example.com", "role": "custom", "region": null}))), vec![]);
+}
+
+#[test]
+fn the_control_group_gets_no_key_and_little_time() {
+    let case = Case::new();
+    let controls = controls(&case.config);
+    let config = config_for(&case.config, &controls);
+    assert_eq!(config.targets.len(), 4);
+    assert!(config.signing.anonymous_only && !config.signing.has_credential);
+    assert_eq!((config.limits.attempt_timeout, config.limits.count), (ATTEMPT, COUNT));
+    assert!(config.name_servers.comparison.is_empty() && config.canary.is_none() && !config.search_regions);
+}

@@ -1,0 +1,60 @@
+//! Questions beside the stages: nothing waits for their answers but the end of the run, and that not for long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::{defect, observation_id};
+use crate::evidence::{NotRunReason, Observation, Outcome};
+use crate::plan::Step;
+use crate::probe::{self, Context};
+
+/// Questions under way.
+pub(super) struct Beside {
+    steps: Vec<Step>,
+    tasks: JoinSet<(usize, Observation)>,
+}
+
+impl Beside {
+    /// Asks all questions at once.
+    pub(super) fn begin(context: &Arc<Context>, steps: Vec<Step>) -> Self {
+        let mut tasks = JoinSet::new();
+        for (number, step) in steps.iter().enumerate() {
+            let (context, step) = (Arc::clone(context), step.clone());
+            // The number within the report is given when the answers are taken in.
+            tasks.spawn(async move { (number, probe::execute(context, 0, step).await) });
+        }
+        Self { steps, tasks }
+    }
+
+    /// The answers, in the order of the questions. Those that are not here when the patience ends are not waited for.
+    pub(super) async fn end(mut self, patience: Duration, taken_before: usize) -> Vec<Observation> {
+        let end = Instant::now() + patience;
+        let mut answers: Vec<Option<Observation>> = vec![None; self.steps.len()];
+        let mut in_time = true;
+        while in_time {
+            match timeout_at(end, self.tasks.join_next()).await {
+                Ok(Some(Ok((number, observation)))) => answers[number] = Some(observation),
+                // A question whose probe panicked leaves its place empty.
+                Ok(Some(Err(_))) => {}
+                Ok(None) => break,
+                Err(_) => in_time = false,
+            }
+        }
+        let record = |(number, (answer, step)): (usize, (Option<Observation>, Step))| {
+            let id = observation_id(taken_before + number);
+            match answer {
+                Some(answer) => Observation { id, ..answer },
+                None if in_time => defect(id, step),
+                None => {
+                    let (outcome, detail) =
+                        (Outcome::NotRun { because: NotRunReason::NotWaitedFor }, step.action.blank_detail());
+                    probe::observation(id, step, None, None, outcome, detail)
+                }
+            }
+        };
+        answers.into_iter().zip(self.steps).enumerate().map(record).collect()
+    }
+}
