@@ -62,6 +62,7 @@ scenarios! {
     icmp_ratelimited "icmp-ratelimited" [] "healthy" "public";
     wrong_resolver "wrong-resolver" ["DNS004"] "degraded" "public";
     stub_resolver "stub-resolver" ["DNS004"] "degraded" "public";
+    real_views "real-views" ["DNS004"] "degraded" "public";
     container_dns "container-dns" ["DNS004"] "degraded" "public";
     hosts_override_vpc "hosts-override-vpc" ["HST003"] "degraded" "public";
     public_no_egress "public-no-egress" ["RTE003"] "unreachable" "public" on REMOTE_BUCKET;
@@ -92,6 +93,7 @@ scenarios! {
     dns_timeout "dns-timeout" ["DNS002"] "unreachable" "unknown";
     dns_unreachable "dns-unreachable" ["DNS002"] "unreachable" "unknown";
     two_resolvers_one_dead "two-resolvers-one-dead" ["DNS002"] "degraded" "public";
+    dns_tcp_blocked "dns-tcp-blocked" ["DNS010"] "unreachable" "unknown";
     dns_servfail "dns-servfail" ["DNS003"] "unreachable" "unknown";
     dns_refused "dns-refused" ["DNS003"] "unreachable" "unknown";
     sinkhole "sinkhole" ["DNS006"] "unreachable" "unknown";

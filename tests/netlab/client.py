@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
-import tempfile
-import time
 
-from commands import LabError
+from dnsmasq import start_dnsmasq
 from impair import open_tun
-from namespaces import die_with_parent, write_sysctl
+from namespaces import write_sysctl
 from scenario import Scenario
 
 
@@ -34,23 +30,5 @@ def _take_ports(first: int, last: int) -> None:
 
 
 def _start_stub(upstream: str) -> None:
-    """Run dnsmasq on 127.0.0.1, which asks `upstream`. It listens when this returns."""
-    if not shutil.which("dnsmasq"):
-        raise LabError("dnsmasq is not installed (package dnsmasq-base)")
-    command = ["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root"]
-    command += [f"--server={upstream}", "--listen-address=127.0.0.1", "--bind-interfaces"]
-    with tempfile.TemporaryFile("w+") as log:
-        stub = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, preexec_fn=die_with_parent)
-        while not _listens():
-            if stub.poll() is not None:
-                log.seek(0)
-                raise LabError(f"dnsmasq: {log.read().strip()}")
-            time.sleep(0.01)
-
-
-def _listens() -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", 53)).close()
-        return True
-    except ConnectionRefusedError:
-        return False
+    """Run dnsmasq on 127.0.0.1, which asks `upstream`."""
+    start_dnsmasq(("127.0.0.1",), [f"--server={upstream}"])

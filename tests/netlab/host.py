@@ -12,6 +12,7 @@ from channel import Channel
 from client import furnish_client
 from commands import LabError, run
 from dns_server import DnsServer
+from dnsmasq import start_dnsmasq, zone_options
 from metadata_service import start_metadata
 from namespaces import (
     CLONE_NEWNET,
@@ -108,7 +109,9 @@ def _set_sysctls(host: str, scenario: Scenario) -> None:
 
 
 async def _serve_forever(host: str, scenario: Scenario, pki: Path, channel: Channel) -> None:
-    if host == "dns1":
+    if host in ("dns1", "dns2") and scenario.real_dns:
+        _start_real_dns(host, scenario)
+    elif host == "dns1":
         own = (DNS1, DNS1_V6, CLUSTER_DNS) if scenario.plan.cloud else (DNS1, DNS1_V6)
         await DnsServer(scenario.dns1_zone, scenario.dns1).start(own)
         if scenario.plan.cloud:
@@ -126,6 +129,15 @@ async def _serve_forever(host: str, scenario: Scenario, pki: Path, channel: Chan
         await portal.start(443, server_context(pki, "portal"))
     channel.send("ready")
     await asyncio.Event().wait()
+
+
+def _start_real_dns(host: str, scenario: Scenario) -> None:
+    if host == "dns2":
+        start_dnsmasq((DNS2, PUBLIC_RESOLVER), zone_options(scenario.public_zone))
+        return
+    start_dnsmasq((DNS1,), zone_options(scenario.dns1_zone))
+    if scenario.plan.cloud:
+        start_dnsmasq(VPC_RESOLVERS, zone_options(scenario.vpc_zone))
 
 
 async def _start_cos(scenario: Scenario, pki: Path) -> None:

@@ -38,6 +38,7 @@ class Scenario:
     resolv_conf: tuple[str, ...] = ()  # lines before those that name the resolvers
     hosts: tuple[str, ...] = ()  # lines at the head of /etc/hosts
     nsswitch_hosts: str = "files dns"  # where names are looked up, in order
+    real_dns: bool = False  # dns1 and dns2 run dnsmasq; their behaviours are then those of a healthy server
     stub_upstream: str | None = None  # the client runs dnsmasq on 127.0.0.1, which asks this resolver
     tunnel: str | None = None  # a TUN interface of the client, whose packets nobody reads
     taken_ports: tuple[int, int] | None = None  # the client's only local ports, first and last: TCP's are all in use

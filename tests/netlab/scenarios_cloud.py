@@ -52,6 +52,13 @@ CLOUD_SCENARIOS: dict[str, Scenario] = {
         resolvers=("127.0.0.1",),
         stub_upstream=DNS2,
     ),
+    "real-views": Scenario(
+        "like wrong-resolver, and all name servers are real ones: dnsmasq with a private and a public view",
+        plan=CLOUD_EGRESS,
+        resolvers=(DNS2,),
+        dns1_view="vpc",
+        real_dns=True,
+    ),
     "container-dns": Scenario(
         "a pod's resolv.conf: the cluster's resolver gives the public answer",
         plan=CLOUD_EGRESS,

@@ -72,6 +72,11 @@ SERVICE_SCENARIOS: dict[str, Scenario] = {
     "dns-refused": Scenario("the resolver refuses this client", dns1="refused"),
     "nodata": Scenario("the resolver knows the name but has no address for it", dns1="nodata"),
     "dns-truncated": Scenario("the resolver truncates UDP answers: TCP needed", dns1="truncate"),
+    "dns-tcp-blocked": Scenario(
+        "the resolver truncates UDP answers, and r1 drops TCP 53",
+        dns1="truncate",
+        setup=firewall("r1", "tcp dport 53 drop"),
+    ),
     "dns-cname": Scenario("the answer comes behind a chain of two CNAME records", dns1="cname"),
     "dns-rotate": Scenario("every answer names another address, TTL 1", dns1="rotate"),
     "dns-slow": Scenario("every answer takes 1.5 s", dns1="slow"),
