@@ -116,7 +116,7 @@ async fn everything(
     }
     if config.control == When::Always || (config.control == When::Auto && more.control) {
         evidence.controls = plan::controls(config);
-        let context = context.without_key(plan::control_config(config, &evidence.controls));
+        let context = context.without_key(plan::control_config(config, evidence));
         for further in Stage::ALL {
             stage(&context, further, evidence, progress).await;
         }

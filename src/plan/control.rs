@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::config::{Config, NameServers, Signing};
-use crate::evidence::{Control, ControlKind};
+use crate::evidence::{Control, ControlKind, Evidence};
+use crate::plan::resolve::own_servers;
 use crate::region;
 use crate::target::{EndpointRole, HostForm, Target};
 
@@ -61,15 +62,16 @@ fn of_target(target: &Target) -> Vec<Control> {
     .collect()
 }
 
-/// What a run against the control group is to do: the same with the same servers, without a key, and quickly.
-pub fn config_for(config: &Config, controls: &[Control]) -> Config {
+/// What a run against the control group is to do: the same with the same name servers, without a key, and quickly. Its names are not
+/// looked up as programs do, which may take much longer.
+pub fn config_for(config: &Config, evidence: &Evidence) -> Config {
     let mut limits = config.limits.clone();
     limits.attempt_timeout = limits.attempt_timeout.min(ATTEMPT);
     limits.count = limits.count.min(COUNT);
     Config {
-        targets: controls.iter().map(|control| control.target.clone()).collect(),
+        targets: evidence.controls.iter().map(|control| control.target.clone()).collect(),
         limits,
-        name_servers: NameServers { comparison: Vec::new(), ..config.name_servers.clone() },
+        name_servers: NameServers { extra: own_servers(config, evidence), ..NameServers::default() },
         signing: Signing { anonymous_only: true, ..Signing::default() },
         search_regions: false,
         canary: None,

@@ -93,7 +93,7 @@ pub(super) fn record_types(config: &Config) -> impl Iterator<Item = RecordType> 
 }
 
 /// The machine's own servers, then the further ones, each once.
-fn own_servers(config: &Config, evidence: &Evidence) -> Vec<NameServer> {
+pub(super) fn own_servers(config: &Config, evidence: &Evidence) -> Vec<NameServer> {
     let system = evidence
         .of_stage(Stage::Host)
         .filter_map(|observation| observation.detail.resolver_configuration())
@@ -156,7 +156,10 @@ pub fn comparison_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
         if evidence.comparisons(&target.host).next().is_none() {
             steps.extend(listening(config, evidence, questions(config, target, &servers, true)));
         } else {
-            steps.extend(fallback_steps(config, evidence, target, evidence.comparisons(&target.host)));
+            // What an answer that is only compared with was cut by is worth a connection where all answers are wanted.
+            if config.name_servers.wait_for_comparison {
+                steps.extend(fallback_steps(config, evidence, target, evidence.comparisons(&target.host)));
+            }
             steps.extend(second_look(config, evidence, target));
         }
     }
@@ -225,6 +228,10 @@ fn is_suspicious(evidence: &Evidence, target: &Target) -> bool {
     let others: BTreeSet<IpAddr> = evidence.comparisons(host).flat_map(addresses).collect();
     if own.is_empty() {
         let denied = |o: &Observation| o.outcome.failure() == Some(FailureKind::NameNotFound);
+        let is_cut = |o: &Observation| o.detail.dns().is_some_and(|dns| dns.truncated);
+        if evidence.own_lookups(host).any(is_cut) {
+            return false;
+        }
         return !others.is_empty() || evidence.own_lookups(host).any(denied);
     }
     // A private answer beside a public one is how COS's names work.

@@ -49,11 +49,17 @@ fn what_is_a_target_already_or_no_endpoint_of_a_region_has_no_place_in_it() {
 
 #[test]
 fn the_control_group_gets_no_key_and_little_time() {
-    let case = Case::new();
-    let controls = controls(&case.config);
-    let config = config_for(&case.config, &controls);
+    let mut case = Case::new();
+    case.config.name_servers.system = true;
+    let mut case = case
+        .observed("host", &json!({"type": "resolver_configuration", "servers": ["192.0.2.53:53"]}))
+        .but(json!({"endpoint": null}));
+    case.evidence.controls = controls(&case.config);
+    let config = config_for(&case.config, &case.evidence);
     assert_eq!(config.targets.len(), 4);
     assert!(config.signing.anonymous_only && !config.signing.has_credential);
     assert_eq!((config.limits.attempt_timeout, config.limits.count), (ATTEMPT, COUNT));
     assert!(config.name_servers.comparison.is_empty() && config.canary.is_none() && !config.search_regions);
+    let servers: Vec<String> = config.name_servers.extra.iter().map(|server| server.address.to_string()).collect();
+    assert_eq!((servers, config.name_servers.system), (vec!["192.0.2.53:53".to_owned()], false));
 }

@@ -151,9 +151,11 @@ fn a_denied_name_is_suspicious_and_a_silent_server_is_not() {
 }
 
 #[test]
-fn a_truncated_comparison_is_asked_for_over_tcp() {
-    let case = answered(compared(), "192.0.2.53:53", &json!({}), &["203.0.113.10"]);
-    let case = answered(case, "119.29.29.29:53", &json!({"comparison": true, "truncated": true}), &[]);
+fn a_truncated_comparison_is_asked_for_over_tcp_where_all_answers_are_wanted() {
+    let mut case = answered(compared(), "192.0.2.53:53", &json!({}), &["203.0.113.10"]);
+    case = answered(case, "119.29.29.29:53", &json!({"comparison": true, "truncated": true}), &[]);
+    assert_eq!(comparison_steps(&case.config, &case.evidence), vec![]);
+    case.config.name_servers.wait_for_comparison = true;
     let steps = comparison_steps(&case.config, &case.evidence);
     let [Step { action: Action::Query(question), parent: Some(2), .. }] = steps.as_slice() else { panic!("{steps:?}") };
     assert_eq!((question.server.transport, question.comparison), (DnsTransport::Tcp, true));
