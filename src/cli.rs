@@ -16,6 +16,7 @@ mod machine;
 mod metadata;
 mod network;
 mod output;
+mod ping;
 mod regions;
 mod resolver;
 mod sign;
@@ -32,6 +33,7 @@ pub use dns::DnsArgs;
 pub use explain::ExplainArgs;
 pub use head::{CanaryArgs, HeadArgs};
 pub use output::{OutputArgs, write_report};
+pub use ping::PingArgs;
 pub use regions::RegionsArgs;
 pub use sign::{Answer, SignArgs};
 
@@ -74,6 +76,8 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Ask several name servers, compare what they answer, and tell which network the addresses are in
     Dns(Box<DnsArgs>),
+    /// Measure the time of TCP connects, again and again, to every address and port
+    Ping(Box<PingArgs>),
     /// Show what COS answers: an anonymous and a signed HEAD side by side, with phases, headers and the decoded error
     Head(Box<HeadArgs>),
     /// Show a whole diagnosis on loopback, against a COS double and a name server inside this program

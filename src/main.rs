@@ -1,5 +1,6 @@
 //! Parses, runs, writes, and turns the outcome into an exit code: the only place that prints.
 
+mod pinging;
 mod progress;
 
 use std::io::{IsTerminal, Write};
@@ -35,6 +36,7 @@ fn execute(command: Command) -> Result<u8, Error> {
     match command {
         Command::Check(arguments) => check(&arguments),
         Command::Dns(arguments) => dns(&arguments),
+        Command::Ping(arguments) => block_on(pinging::pinging(&arguments, interrupted())),
         Command::Head(arguments) => head(&arguments),
         #[cfg(feature = "lab")]
         Command::Demo(arguments) => demo(&arguments),

@@ -10,8 +10,9 @@ mod search;
 mod tcp;
 mod tls;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -19,7 +20,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::evidence::{Detail, NotRunReason, Observation, ObservationId, Outcome};
+use crate::evidence::{Detail, NotRunReason, Observation, ObservationId, Outcome, Sample};
 use crate::plan::{Action, Step};
 use crate::target::Protocol;
 
@@ -135,6 +136,12 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::RecordKey => (Outcome::Succeeded, Detail::Key(context.config.signing.key.clone())),
         Action::Skip { because, detail } => (Outcome::NotRun { because: *because }, detail.clone()),
     }
+}
+
+/// Connects once and closes the connection at once.
+pub async fn connect_once(to: SocketAddr, attempt_timeout: Duration) -> Sample {
+    let attempt = tcp::dial(to, attempt_timeout).await;
+    attempt.sample
 }
 
 /// The record of a step.

@@ -8,12 +8,14 @@ mod exchanges;
 mod json;
 mod machine;
 mod page;
+mod ping;
 mod resolution;
 mod schema;
 mod table;
 mod watch;
 
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
+pub use ping::{AddressChange, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line};
 pub use schema::schema;
 pub use table::latency;
 pub use watch::{change_line, summary};

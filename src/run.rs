@@ -4,6 +4,7 @@
 //! so far; this room knows no rules and no rendering.
 
 mod beside;
+pub mod ping;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,6 +18,7 @@ mod head;
 mod judged;
 mod loopback;
 mod netns;
+mod ping;
 mod regions;
 mod report;
 mod resolution;

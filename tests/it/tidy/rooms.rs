@@ -93,7 +93,7 @@ fn room_of(path: &str) -> (&str, usize) {
     match inner.split('/').next().unwrap_or_default() {
         "lib" => ("lib", 0),
         // The binary is one room of its own.
-        "main" | "progress" => ("main", 0),
+        "main" | "pinging" | "progress" => ("main", 0),
         room => (room, inner.split('/').count()),
     }
 }

@@ -1,0 +1,327 @@
+//! What pinging comes to: a line for each connect, and the figures of each peer at the end.
+
+mod figures;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use super::FORMAT_VERSION;
+use super::page::words;
+use crate::diagnose::{PeerSeries, milliseconds};
+use crate::evidence::{Outcome, Sample};
+
+/// How connects and figures are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PingFormat {
+    /// Lines for people, and the figures at the end.
+    Table,
+    /// One document at the end.
+    Json,
+    /// One document in each line: for each connect, and for each peer at the end.
+    Jsonl,
+    /// A head, and one line for each connect.
+    Csv,
+}
+
+/// Single connects that the document at the end holds at most; the oldest go first.
+const MOST_SAMPLES: usize = 20_000;
+
+/// The head of the lines of a format, where it has one.
+pub const fn ping_head(format: PingFormat) -> Option<&'static str> {
+    match format {
+        PingFormat::Csv => Some("at,endpoint,ip,port,number,outcome,elapsed_us,kernel_rtt_us,syn_retransmits\n"),
+        PingFormat::Table | PingFormat::Json | PingFormat::Jsonl => None,
+    }
+}
+
+/// One connect as it is told.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pinged {
+    /// When it began.
+    pub at: Timestamp,
+    /// Host of the endpoint.
+    pub endpoint: String,
+    /// Address and port.
+    pub peer: SocketAddr,
+    /// Number of the round, from 1.
+    pub number: u64,
+    /// Whether it is left out of the figures.
+    pub is_warm_up: bool,
+    /// What came of it.
+    #[serde(flatten)]
+    pub sample: Sample,
+}
+
+/// One connect in one line, with its line end; empty where the format has no such lines.
+pub fn ping_line(pinged: &Pinged, format: PingFormat, with_time: bool) -> String {
+    match format {
+        PingFormat::Json => String::new(),
+        // Strings, numbers and times only: nothing that JSON cannot say.
+        PingFormat::Jsonl => {
+            let mut line = serde_json::to_value(pinged).unwrap_or_default();
+            line["event"] = json!("probe");
+            format!("{line}\n")
+        }
+        PingFormat::Csv => {
+            let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+            let Pinged { at, endpoint, peer, number: round, sample, .. } = pinged;
+            let outcome = sample.outcome.failure().map_or("connected", crate::evidence::FailureKind::as_str);
+            let figures =
+                [sample.elapsed_us, sample.kernel_rtt_us.map(u64::from), sample.syn_retransmits.map(u64::from)];
+            let figures = figures.map(number).join(",");
+            format!("{at},{endpoint},{},{},{round},{outcome},{figures}\n", peer.ip(), peer.port())
+        }
+        PingFormat::Table => format!("{}\n", line(pinged, with_time)),
+    }
+}
+
+fn line(pinged: &Pinged, with_time: bool) -> String {
+    let Pinged { at, peer, number, sample, .. } = pinged;
+    let time = if with_time { format!("[{}] ", at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ")) } else { String::new() };
+    let elapsed = sample.elapsed_us.map_or_else(String::new, milliseconds);
+    let lost = match sample.syn_retransmits {
+        Some(1) => ", 1 SYN lost".to_owned(),
+        Some(count) if count > 1 => format!(", {count} SYN lost"),
+        _ => String::new(),
+    };
+    let warm_up = if pinged.is_warm_up { " (warm-up)" } else { "" };
+    match &sample.outcome {
+        Outcome::Succeeded => {
+            let kernel =
+                sample.kernel_rtt_us.map_or_else(String::new, |us| format!(", RTT {}", milliseconds(us.into())));
+            format!("{time}Connected to {peer}: number={number} time={elapsed}{kernel}{lost}{warm_up}")
+        }
+        Outcome::Failed { kind, from, .. } => {
+            let by = from.map_or_else(String::new, |from| format!(", says {from}"));
+            let after = if elapsed.is_empty() { String::new() } else { format!(" after {elapsed}") };
+            format!("{time}Not connected to {peer}: number={number} {}{by}{after}{lost}{warm_up}", words(kind))
+        }
+        Outcome::NotRun { because } => format!("{time}{peer}: number={number} not run: {}", words(because)),
+        Outcome::Unknown => format!("{time}{peer}: number={number} unknown"),
+    }
+}
+
+/// Addresses of a name that came or went while it was pinged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AddressChange {
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// The name.
+    pub endpoint: String,
+    /// Addresses that are new.
+    pub come: Vec<IpAddr>,
+    /// Addresses that are gone. They are not pinged any more.
+    pub gone: Vec<IpAddr>,
+}
+
+/// A change in one line, with its line end.
+pub fn address_line(change: &AddressChange, format: PingFormat) -> String {
+    let list = |sign: &str, ips: &[IpAddr]| {
+        ips.iter().flat_map(|ip| [" ".to_owned(), sign.to_owned(), ip.to_string()]).collect::<String>()
+    };
+    match format {
+        PingFormat::Table => {
+            format!(
+                "{} now resolves otherwise:{}{}\n",
+                change.endpoint,
+                list("+", &change.come),
+                list("-", &change.gone)
+            )
+        }
+        PingFormat::Jsonl => {
+            let mut line = serde_json::to_value(change).unwrap_or_default();
+            line["event"] = json!("addresses");
+            format!("{line}\n")
+        }
+        PingFormat::Json | PingFormat::Csv => String::new(),
+    }
+}
+
+/// Everything that was seen.
+#[derive(Debug, Clone)]
+pub struct PingRun {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The peers, in the order in which they were found.
+    pub series: Vec<PeerSeries>,
+    /// Names without an address, and why, in the words of the report.
+    pub unresolved: Vec<(String, String)>,
+    /// What changed about the names.
+    pub changes: Vec<AddressChange>,
+    /// The last single connects, where the format wants them.
+    pub samples: VecDeque<Pinged>,
+    /// How many single connects were left out.
+    pub samples_left_out: u64,
+}
+
+impl PingRun {
+    /// Nothing yet.
+    pub const fn new(started_at: Timestamp) -> Self {
+        Self {
+            started_at,
+            series: Vec::new(),
+            unresolved: Vec::new(),
+            changes: Vec::new(),
+            samples: VecDeque::new(),
+            samples_left_out: 0,
+        }
+    }
+
+    /// Keeps a single connect, in bounded memory.
+    pub fn keep(&mut self, pinged: Pinged) {
+        if self.samples.len() >= MOST_SAMPLES {
+            self.samples.pop_front();
+            self.samples_left_out += 1;
+        }
+        self.samples.push_back(pinged);
+    }
+
+    /// Whether anything was reached.
+    pub fn any_connected(&self) -> bool {
+        self.series.iter().any(|series| series.connected > 0)
+    }
+
+    /// Whether anything was tried.
+    pub fn any_sent(&self) -> bool {
+        self.series.iter().any(|series| series.sent > 0)
+    }
+}
+
+/// What stands at the end; empty where the format has nothing there.
+pub fn ping_end(run: &PingRun, ended_at: Timestamp, format: PingFormat, with_histogram: bool) -> String {
+    match format {
+        PingFormat::Csv => String::new(),
+        PingFormat::Table => figures::table(run, with_histogram),
+        PingFormat::Jsonl => {
+            let line = |series: &PeerSeries| {
+                let mut line = of_series(series);
+                line["event"] = json!("summary");
+                format!("{line}\n")
+            };
+            let missing = |name: &(String, String)| {
+                let mut line = unresolved(name);
+                line["event"] = json!("unresolved");
+                format!("{line}\n")
+            };
+            run.unresolved.iter().map(missing).chain(run.series.iter().map(line)).collect()
+        }
+        PingFormat::Json => {
+            let document = json!({
+                "format_version": FORMAT_VERSION,
+                "kind": "ping",
+                "started_at": run.started_at,
+                "ended_at": ended_at,
+                "series": run.series.iter().map(of_series).collect::<Vec<_>>(),
+                "unresolved": run.unresolved.iter().map(unresolved).collect::<Vec<_>>(),
+                "address_changes": run.changes,
+                "samples": run.samples,
+                "samples_left_out": run.samples_left_out,
+            });
+            format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
+        }
+    }
+}
+
+fn unresolved((endpoint, reason): &(String, String)) -> serde_json::Value {
+    json!({"endpoint": endpoint, "reason": reason})
+}
+
+fn of_series(series: &PeerSeries) -> serde_json::Value {
+    let failures: serde_json::Map<String, serde_json::Value> =
+        series.failures.iter().map(|(word, count)| (word.clone(), json!(count))).collect();
+    json!({
+        "endpoint": series.endpoint,
+        "ip": series.peer.ip(),
+        "port": series.peer.port(),
+        "sent": series.sent,
+        "connected": series.connected,
+        "loss_percent": series.loss_percent(),
+        "with_syn_retransmits": series.with_syn_retransmits,
+        "not_tried": series.not_tried,
+        "kernel_rtt_us": series.kernel_rtt.figures(),
+        "connect_us": series.connect.figures(),
+        "longest_up": series.longest_up,
+        "longest_down": series.longest_down,
+        "failures": failures,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::FailureKind;
+
+    fn pinged(outcome: Outcome, rtt: Option<u32>, retransmits: u32) -> Pinged {
+        let sample = Sample {
+            outcome,
+            elapsed_us: Some(16_900),
+            kernel_rtt_us: rtt,
+            syn_retransmits: Some(retransmits),
+            mss_bytes: None,
+            local: None,
+        };
+        let (at, peer) = ("2026-11-24T08:00:00.25Z".parse().unwrap(), "203.0.113.10:443".parse().unwrap());
+        Pinged { at, endpoint: "x.example".to_owned(), peer, number: 3, is_warm_up: false, sample }
+    }
+
+    #[test]
+    fn a_connect_is_told_as_telnet_users_know_it() {
+        let good = pinged(Outcome::Succeeded, Some(16_200), 0);
+        let told = "Connected to 203.0.113.10:443: number=3 time=16.9 ms, RTT 16.2 ms\n";
+        assert_eq!(ping_line(&good, PingFormat::Table, false), told);
+        assert_eq!(ping_line(&good, PingFormat::Table, true), format!("[2026-11-24T08:00:00.250Z] {told}"));
+        let csv = "2026-11-24T08:00:00.25Z,x.example,203.0.113.10,443,3,connected,16900,16200,0\n";
+        assert_eq!(ping_line(&good, PingFormat::Csv, false), csv);
+        let failed = Outcome::Failed {
+            kind: FailureKind::AdminProhibited,
+            from: Some("100.64.12.2".parse().unwrap()),
+            message: None,
+        };
+        let told = "Not connected to 203.0.113.10:443: number=3 admin prohibited, says 100.64.12.2 after 16.9 ms, 2 SYN lost\n";
+        assert_eq!(ping_line(&pinged(failed, None, 2), PingFormat::Table, false), told);
+    }
+
+    #[test]
+    fn every_line_of_jsonl_is_a_document() {
+        let mut run = PingRun::new(Timestamp::UNIX_EPOCH);
+        let pinged = pinged(Outcome::Succeeded, Some(16_200), 0);
+        let mut series = PeerSeries::new("x.example".to_owned(), pinged.peer);
+        series.take(&pinged.sample, pinged.at, true);
+        run.series.push(series);
+        let text = ping_line(&pinged, PingFormat::Jsonl, false) + &ping_end(&run, pinged.at, PingFormat::Jsonl, false);
+        let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((&events[0]["event"], &events[0]["kernel_rtt_us"]), (&json!("probe"), &json!(16_200)));
+        assert_eq!((&events[1]["event"], &events[1]["kernel_rtt_us"]["median"]), (&json!("summary"), &json!(16_200)));
+    }
+
+    #[test]
+    fn the_figures_fit_into_80_columns_and_name_who_never_answered() {
+        let mut run = PingRun::new(Timestamp::UNIX_EPOCH);
+        let good = pinged(Outcome::Succeeded, Some(123_456), 0);
+        let silent = pinged(Outcome::failed(FailureKind::ConnectTimeout), None, 3);
+        for (peer, sample) in [("203.0.113.10:443", &good), ("203.0.113.11:443", &good), ("[2001:db8::1]:443", &silent)]
+        {
+            let mut series =
+                PeerSeries::new("examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com".into(), peer.parse().unwrap());
+            (0..20).for_each(|second| series.take(&sample.sample, Timestamp::from_second(second).unwrap(), true));
+            run.series.push(series);
+        }
+        let text = ping_end(&run, Timestamp::UNIX_EPOCH, PingFormat::Table, true);
+        let heads = |line: &&str| !line.starts_with("---");
+        assert!(text.lines().filter(heads).all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.contains("20 sent, 0 connected, 100.0% loss, 20 with lost SYN"), "{text}");
+        assert!(text.contains("never connected: [2001:db8::1]:443"), "{text}");
+        assert!(text.contains("longest down 20 in a row, 00:00:00Z to 00:00:19Z (19 s)"), "{text}");
+    }
+
+    #[test]
+    fn single_connects_are_bounded() {
+        let mut run = PingRun::new(Timestamp::UNIX_EPOCH);
+        (0..MOST_SAMPLES + 5).for_each(|_| run.keep(pinged(Outcome::Succeeded, Some(1), 0)));
+        assert_eq!((run.samples.len(), run.samples_left_out), (MOST_SAMPLES, 5));
+    }
+}
