@@ -14,6 +14,7 @@ mod fold;
 mod forged;
 mod host;
 mod http;
+mod mtu;
 mod place;
 mod proxy;
 mod regions;
@@ -187,6 +188,7 @@ const RULES: &[Rule] = &[
     route::rule,
     place::rule,
     tcp::rule,
+    mtu::rule,
     tls::rule,
     http::rule,
     auth::rule,

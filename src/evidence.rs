@@ -45,6 +45,8 @@ pub enum Stage {
     Connect,
     /// TLS handshakes.
     TlsHandshake,
+    /// Handshakes with smaller segments, where ordinary ones stall.
+    PathMtu,
     /// HTTP requests and their answers.
     HttpRoundTrip,
     /// A word of a later version of the report.
@@ -54,8 +56,8 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in the order in which they run.
-    pub const ALL: [Self; 6] =
-        [Self::Host, Self::Resolve, Self::Route, Self::Connect, Self::TlsHandshake, Self::HttpRoundTrip];
+    pub const ALL: [Self; 7] =
+        [Self::Host, Self::Resolve, Self::Route, Self::Connect, Self::TlsHandshake, Self::PathMtu, Self::HttpRoundTrip];
 
     /// The stage as a phrase for people.
     pub const fn describe(self) -> &'static str {
@@ -65,6 +67,7 @@ impl Stage {
             Self::Route => "looking routes up",
             Self::Connect => "connecting",
             Self::TlsHandshake => "TLS handshake",
+            Self::PathMtu => "trying smaller segments",
             Self::HttpRoundTrip => "HTTP request",
             Self::Unknown => "unknown stage",
         }

@@ -1,5 +1,6 @@
 //! `ping` while it runs: what is told of each connect, and when names are looked up again.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::mpsc;
 
@@ -158,8 +159,9 @@ impl<'a> Told<'a> {
 
     /// Tells which names have no address, and why, once for each.
     fn without_address(&mut self, config: &Config, resolved: &Evidence) {
-        let found = addresses(resolved);
-        for target in config.targets.iter().filter(|target| !found.iter().any(|view| view.endpoint == target.host)) {
+        let views = addresses(resolved);
+        let found: BTreeSet<&str> = views.iter().map(|view| view.endpoint.as_str()).collect();
+        for target in config.targets.iter().filter(|target| !found.contains(target.host.as_str())) {
             if self.run.unresolved.iter().all(|(endpoint, _)| *endpoint != target.host) {
                 let reason = resolved.own_lookups(&target.host).find_map(|o| match &o.outcome {
                     Outcome::Failed { kind, .. } => Some(kind.as_str()),

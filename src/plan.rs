@@ -9,6 +9,7 @@ mod control;
 mod doctor;
 mod host;
 mod http;
+mod mtu;
 mod reason;
 mod resolve;
 mod search;
@@ -41,6 +42,7 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::Route, false) => route_steps(config, evidence),
         (Stage::Connect, false) => connect_steps(config, evidence),
         (Stage::TlsHandshake, false) => tls_steps(config, evidence),
+        (Stage::PathMtu, _) => mtu::steps(config, evidence),
         (Stage::HttpRoundTrip, false) => http::first_steps(config, evidence),
         (Stage::HttpRoundTrip, true) => follow_up_steps(config, evidence),
         _ => Vec::new(),

@@ -6,6 +6,7 @@ mod connection;
 mod dns;
 mod host;
 mod http;
+mod mtu;
 mod search;
 mod tcp;
 mod tls;
@@ -130,6 +131,9 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::Connect { keep } => tcp::connect(context, id, step, *keep).await,
         Action::Handshake { server_name, for_signed_request } => {
             tls::handshake(context, id, step, server_name, *for_signed_request).await
+        }
+        Action::HandshakeClamped { server_name, mss_bytes } => {
+            mtu::handshake(context, step, server_name, *mss_bytes).await
         }
         Action::Request(request) => http::round_trip(context, id, step, request).await,
         Action::SearchBucket { .. } => search::search(context, step).await,

@@ -86,6 +86,7 @@ codes! {
     TCP008 "port-80-blocked" Warning "port 80 does not work while port 443 does" [TCP001 TCP002 TCP003 TCP004];
     TCP009 "port-443-blocked" Error "port 443 does not work while port 80 does" [TCP001 TCP002 TCP003 TCP004];
     TCP011 "ipv6-broken" Warning "IPv6 does not work while IPv4 does" [TCP001 TCP002 TCP003 TCP004 TCP007];
+    PTH001 "mtu-black-hole" Error "large packets get lost on the way, and nobody says so" [TLS005 HTP005];
     TLS001 "certificate-not-valid-now" Error "the certificate has expired or is not valid yet" [];
     TLS002 "certificate-name" Error "the certificate is for other names" [];
     TLS003 "untrusted-issuer" Error "the certificate's issuer is not trusted" [];

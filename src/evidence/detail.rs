@@ -40,6 +40,8 @@ pub enum Detail {
     Tcp(Tcp),
     /// One TLS handshake.
     Tls(Tls),
+    /// One TLS handshake with segments no larger than some size.
+    ClampedHandshake(ClampedHandshake),
     /// One HTTP request and its answer.
     Http(Http),
     /// The key that requests are signed with, without its secrets.
@@ -95,6 +97,15 @@ impl BucketSearch {
     pub const fn is_found(&self) -> bool {
         matches!(self.status, Some(200..=299 | 403)) && self.request_id.is_some()
     }
+}
+
+/// One TLS handshake with segments no larger than some size, in both directions: where ordinary handshakes stall and this one does not,
+/// the large ones get lost (RFC 2923).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ClampedHandshake {
+    /// The maximum segment size that was announced (`TCP_MAXSEG`).
+    pub mss_bytes: u32,
 }
 
 /// TCP connects to one address and port. The observation succeeded if any connect did.
@@ -168,6 +179,7 @@ accessors! {
     dns: Dns,
     tcp: Tcp,
     tls: Tls,
+    clamped_handshake: ClampedHandshake,
     http: Http,
     key: Key,
     bucket_search: BucketSearch,

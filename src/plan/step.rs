@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use super::RequestPlan;
 use crate::config::NameServer;
 use crate::evidence::{
-    BucketSearch, Clock, Detail, Dns, HostsFile, Key, Machine, Metadata, NotRunReason, ObservationId, ProxyEnvironment,
-    Purpose, RecordType, ResolverConfiguration, RouteTo, Routes, ServerOrigin, Stage, SystemLookup, Tcp, Tls,
+    BucketSearch, ClampedHandshake, Clock, Detail, Dns, HostsFile, Key, Machine, Metadata, NotRunReason, ObservationId,
+    ProxyEnvironment, Purpose, RecordType, ResolverConfiguration, RouteTo, Routes, ServerOrigin, Stage, SystemLookup,
+    Tcp, Tls,
 };
 use crate::target::Service;
 
@@ -68,6 +69,13 @@ pub enum Action {
         server_name: String,
         /// Whether the connection will carry the signed request.
         for_signed_request: bool,
+    },
+    /// Do a TLS handshake with segments no larger than some size, on a connection of its own.
+    HandshakeClamped {
+        /// The name for SNI.
+        server_name: String,
+        /// The maximum segment size.
+        mss_bytes: u32,
     },
     /// Send a request.
     Request(RequestPlan),
@@ -165,6 +173,9 @@ impl Action {
                 for_signed_request: *for_signed_request,
                 ..Tls::default()
             }),
+            Self::HandshakeClamped { mss_bytes, .. } => {
+                Detail::ClampedHandshake(ClampedHandshake { mss_bytes: *mss_bytes })
+            }
             Self::Request(request) => request.unsent(),
             Self::SearchBucket { region, host, .. } => Detail::BucketSearch(BucketSearch {
                 region: (*region).to_owned(),

@@ -97,11 +97,19 @@ pub(super) struct Attempt {
 
 /// Connects once.
 pub(super) async fn dial(peer: SocketAddr, attempt_timeout: Duration) -> Attempt {
+    dial_with(peer, attempt_timeout, None).await
+}
+
+/// Connects once, with segments no larger than a size if one is given.
+pub(super) async fn dial_with(peer: SocketAddr, attempt_timeout: Duration, mss_bytes: Option<u32>) -> Attempt {
     let refused = |error: &io::Error| Attempt { sample: unfinished(local_failure(error, peer)), stream: None };
     let socket = match sys::tcp_socket(peer) {
         Ok(socket) => socket,
         Err(error) => return refused(&error),
     };
+    if let Some(Err(error)) = mss_bytes.map(|mss_bytes| socket.set_tcp_mss(mss_bytes)) {
+        return refused(&error);
+    }
     let begun = Instant::now();
     match socket.connect(&peer.into()) {
         Ok(()) => {}

@@ -2,16 +2,15 @@
 
 mod figures;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 
 use super::FORMAT_VERSION;
 use super::page::words;
-use crate::diagnose::{PeerSeries, milliseconds};
+use crate::diagnose::{Figures, PeerSeries, Streak, milliseconds};
 use crate::evidence::{Outcome, Sample};
 
 /// How connects and figures are written.
@@ -60,12 +59,7 @@ pub struct Pinged {
 pub fn ping_line(pinged: &Pinged, format: PingFormat, with_time: bool) -> String {
     match format {
         PingFormat::Json => String::new(),
-        // Strings, numbers and times only: nothing that JSON cannot say.
-        PingFormat::Jsonl => {
-            let mut line = serde_json::to_value(pinged).unwrap_or_default();
-            line["event"] = json!("probe");
-            format!("{line}\n")
-        }
+        PingFormat::Jsonl => event("probe", pinged),
         PingFormat::Csv => {
             let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
             let Pinged { at, endpoint, peer, number: round, sample, .. } = pinged;
@@ -132,11 +126,7 @@ pub fn address_line(change: &AddressChange, format: PingFormat) -> String {
                 list("-", &change.gone)
             )
         }
-        PingFormat::Jsonl => {
-            let mut line = serde_json::to_value(change).unwrap_or_default();
-            line["event"] = json!("addresses");
-            format!("{line}\n")
-        }
+        PingFormat::Jsonl => event("addresses", change),
         PingFormat::Json | PingFormat::Csv => String::new(),
     }
 }
@@ -197,61 +187,108 @@ pub fn ping_end(run: &PingRun, ended_at: Timestamp, format: PingFormat, with_his
         PingFormat::Csv => String::new(),
         PingFormat::Table => figures::table(run, with_histogram),
         PingFormat::Jsonl => {
-            let line = |series: &PeerSeries| {
-                let mut line = of_series(series);
-                line["event"] = json!("summary");
-                format!("{line}\n")
-            };
-            let missing = |name: &(String, String)| {
-                let mut line = unresolved(name);
-                line["event"] = json!("unresolved");
-                format!("{line}\n")
-            };
-            run.unresolved.iter().map(missing).chain(run.series.iter().map(line)).collect()
+            let missing = run.unresolved.iter().map(|name| event("unresolved", Unresolved::of(name)));
+            missing.chain(run.series.iter().map(|series| event("summary", Summary::of(series)))).collect()
         }
         PingFormat::Json => {
-            let document = json!({
-                "format_version": FORMAT_VERSION,
-                "kind": "ping",
-                "started_at": run.started_at,
-                "ended_at": ended_at,
-                "series": run.series.iter().map(of_series).collect::<Vec<_>>(),
-                "unresolved": run.unresolved.iter().map(unresolved).collect::<Vec<_>>(),
-                "address_changes": run.changes,
-                "samples": run.samples,
-                "samples_left_out": run.samples_left_out,
-            });
+            let document = Document {
+                format_version: FORMAT_VERSION,
+                kind: "ping",
+                started_at: run.started_at,
+                ended_at,
+                series: run.series.iter().map(Summary::of).collect(),
+                unresolved: run.unresolved.iter().map(Unresolved::of).collect(),
+                address_changes: &run.changes,
+                samples: &run.samples,
+                samples_left_out: run.samples_left_out,
+            };
+            // Strings, numbers and times only: nothing that JSON cannot say.
             format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
         }
     }
 }
 
-fn unresolved((endpoint, reason): &(String, String)) -> serde_json::Value {
-    json!({"endpoint": endpoint, "reason": reason})
+/// The document at the end.
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: &'static str,
+    kind: &'static str,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    series: Vec<Summary<'a>>,
+    unresolved: Vec<Unresolved<'a>>,
+    address_changes: &'a [AddressChange],
+    samples: &'a VecDeque<Pinged>,
+    samples_left_out: u64,
 }
 
-fn of_series(series: &PeerSeries) -> serde_json::Value {
-    let failures: serde_json::Map<String, serde_json::Value> =
-        series.failures.iter().map(|(word, count)| (word.clone(), json!(count))).collect();
-    json!({
-        "endpoint": series.endpoint,
-        "ip": series.peer.ip(),
-        "port": series.peer.port(),
-        "sent": series.sent,
-        "connected": series.connected,
-        "loss_percent": series.loss_percent(),
-        "with_syn_retransmits": series.with_syn_retransmits,
-        "not_tried": series.not_tried,
-        "kernel_rtt_us": series.kernel_rtt.figures(),
-        "connect_us": series.connect.figures(),
-        "longest_up": series.longest_up,
-        "longest_down": series.longest_down,
-        "failures": failures,
-    })
+/// The figures of one peer.
+#[derive(Serialize)]
+struct Summary<'a> {
+    endpoint: &'a str,
+    ip: IpAddr,
+    port: u16,
+    sent: u64,
+    connected: u64,
+    loss_percent: Option<f64>,
+    with_syn_retransmits: u64,
+    not_tried: u64,
+    kernel_rtt_us: Option<Figures>,
+    connect_us: Option<Figures>,
+    longest_up: Option<&'a Streak>,
+    longest_down: Option<&'a Streak>,
+    failures: BTreeMap<&'a str, u64>,
+}
+
+impl<'a> Summary<'a> {
+    fn of(series: &'a PeerSeries) -> Self {
+        Self {
+            endpoint: &series.endpoint,
+            ip: series.peer.ip(),
+            port: series.peer.port(),
+            sent: series.sent,
+            connected: series.connected,
+            loss_percent: series.loss_percent(),
+            with_syn_retransmits: series.with_syn_retransmits,
+            not_tried: series.not_tried,
+            kernel_rtt_us: series.kernel_rtt.figures(),
+            connect_us: series.connect.figures(),
+            longest_up: series.longest_up.as_ref(),
+            longest_down: series.longest_down.as_ref(),
+            failures: series.failures.iter().map(|(word, count)| (word.as_str(), *count)).collect(),
+        }
+    }
+}
+
+/// A name without an address.
+#[derive(Serialize)]
+struct Unresolved<'a> {
+    endpoint: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> Unresolved<'a> {
+    fn of((endpoint, reason): &'a (String, String)) -> Self {
+        Self { endpoint, reason }
+    }
+}
+
+/// One document in a line, with the word for what it tells.
+fn event(event: &'static str, of: impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Event<T> {
+        event: &'static str,
+        #[serde(flatten)]
+        of: T,
+    }
+    // Strings, numbers and times only: nothing that JSON cannot say.
+    format!("{}\n", serde_json::to_string(&Event { event, of }).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::evidence::FailureKind;
 

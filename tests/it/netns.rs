@@ -127,7 +127,7 @@ scenarios! {
     tls_reset "tls-reset" ["TLS004"] "degraded" "public";
     tls_old "tls-old" ["TLS004"] "degraded" "public";
     tls_stall "tls-stall" ["TLS005"] "degraded" "public";
-    mtu_blackhole "mtu-blackhole" ["TLS005"] "degraded" "public";
+    mtu_blackhole "mtu-blackhole" ["PTH001"] "degraded" "public";
     tls_plaintext "tls-plaintext" ["TLS008"] "degraded" "public";
     dns_hijack "dns-hijack" ["DNS006"] "unreachable" "public";
     http_hijack "http-hijack" ["HTP001"] "degraded" "public";
