@@ -6,18 +6,23 @@
 
 mod interface;
 mod netlink;
+mod path;
 mod route;
 mod rule;
 
-use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub use interface::{Interface, InterfaceKind, interfaces};
+pub use path::{
+    Received, echo_trace_socket, kernel_release, next_error, next_message, ping_group_range, set_ttl, tcp_trace_socket,
+    time_of_day, udp_trace_socket,
+};
 pub use route::{RouteKind, RouteTo, TableRoute, route_to, specific_routes_v4};
 pub use rule::{PolicyRule, RuleAction, policy_rules};
 
@@ -102,28 +107,7 @@ pub struct IcmpError {
 ///
 /// Reading the queue clears `SO_ERROR`. TCP sockets queue errors while connecting since Linux 5.8 (commit 45af29ca761c).
 pub fn next_icmp_error(socket: &impl AsFd) -> Option<IcmpError> {
-    let mut payload = [0_u8; 256];
-    let mut parts = [IoSliceMut::new(&mut payload)];
-    // The macro has no arm for the error message; this is its size, and that of an offender's address.
-    let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6, [u8; 64]);
-    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-    loop {
-        let fd = socket.as_fd().as_raw_fd();
-        let message = recvmsg::<SockaddrStorage>(fd, &mut parts, Some(&mut control), flags).ok()?;
-        let found = message.cmsgs().ok()?.find_map(|item| match item {
-            ControlMessageOwned::Ipv4RecvErr(error, offender) => {
-                let from = offender.map(|address| Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)).into());
-                icmp_error(&error, from)
-            }
-            ControlMessageOwned::Ipv6RecvErr(error, offender) => {
-                icmp_error(&error, offender.map(|address| IpAddr::from(address.sin6_addr.s6_addr)))
-            }
-            _ => None,
-        });
-        if found.is_some() {
-            return found;
-        }
-    }
+    path::next_error(socket)?.error
 }
 
 fn icmp_error(error: &libc::sock_extended_err, from: Option<IpAddr>) -> Option<IcmpError> {
