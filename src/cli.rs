@@ -21,6 +21,7 @@ mod regions;
 mod resolver;
 mod sign;
 mod temporary;
+mod trace;
 mod values;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -36,6 +37,7 @@ pub use output::{OutputArgs, write_report};
 pub use ping::PingArgs;
 pub use regions::RegionsArgs;
 pub use sign::{Answer, SignArgs};
+pub use trace::TraceArgs;
 
 /// Tells whether this machine can reach a Tencent Cloud COS bucket well, over which network, and if not, why.
 #[derive(Debug, Parser)]
@@ -91,6 +93,8 @@ pub enum Command {
     Credentials(Box<CredentialsArgs>),
     /// List the regions of COS, or find out which of them is near
     Regions(RegionsArgs),
+    /// Show the path to an endpoint's port, hop by hop, without root
+    Trace(Box<TraceArgs>),
     /// Make a COS request signature, pre-signed URL or upload form, or verify one; offline
     Sign(Box<SignArgs>),
     /// Print the JSON Schema of the report

@@ -42,6 +42,8 @@ pub struct Config {
     pub search_regions: bool,
     /// The object that a write probe writes, reads back and deletes.
     pub canary: Option<Canary>,
+    /// The paths to trace, instead of connecting.
+    pub trace: Option<Trace>,
     /// How the evidence is judged.
     pub policy: Policy,
 }
@@ -280,6 +282,32 @@ pub enum CanaryMethod {
     Put,
     /// POST Object, a form as browsers send it.
     Post,
+}
+
+/// How paths are traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// What is sent.
+    pub protocol: TraceProtocol,
+    /// The largest TTL.
+    pub max_ttl: u8,
+    /// How many times the whole path is asked for.
+    pub rounds: u16,
+    /// How many times more, with one source port for all hops each time.
+    pub flows: u16,
+    /// Whether the paths to all addresses are traced, and not that to the first alone.
+    pub every_address: bool,
+}
+
+/// What a trace sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TraceProtocol {
+    /// TCP SYN to the service port.
+    Tcp,
+    /// UDP datagrams.
+    Udp,
+    /// ICMP echo requests.
+    Icmp,
 }
 
 /// Which network a COS endpoint is reached over.

@@ -10,6 +10,7 @@ mod exchange;
 mod failure;
 mod machine;
 mod names;
+mod path;
 mod request_id;
 
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ pub use exchange::*;
 pub use failure::{FailureKind, Hypothesis, NotRunReason, Purpose};
 pub use machine::*;
 pub use names::*;
+pub use path::*;
 pub use request_id::RequestIdHint;
 
 use crate::target::Target;
@@ -43,6 +45,8 @@ pub enum Stage {
     Route,
     /// TCP connections.
     Connect,
+    /// The paths to the addresses, hop by hop.
+    Path,
     /// TLS handshakes.
     TlsHandshake,
     /// Handshakes with smaller segments, where ordinary ones stall.
@@ -56,8 +60,16 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in the order in which they run.
-    pub const ALL: [Self; 7] =
-        [Self::Host, Self::Resolve, Self::Route, Self::Connect, Self::TlsHandshake, Self::PathMtu, Self::HttpRoundTrip];
+    pub const ALL: [Self; 8] = [
+        Self::Host,
+        Self::Resolve,
+        Self::Route,
+        Self::Connect,
+        Self::Path,
+        Self::TlsHandshake,
+        Self::PathMtu,
+        Self::HttpRoundTrip,
+    ];
 
     /// The stage as a phrase for people.
     pub const fn describe(self) -> &'static str {
@@ -66,6 +78,7 @@ impl Stage {
             Self::Resolve => "resolving",
             Self::Route => "looking routes up",
             Self::Connect => "connecting",
+            Self::Path => "tracing",
             Self::TlsHandshake => "TLS handshake",
             Self::PathMtu => "trying smaller segments",
             Self::HttpRoundTrip => "HTTP request",

@@ -8,12 +8,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cosprobe::cli::{
-    Answer, CheckArgs, Command, DnsArgs, HeadArgs, Job, OutputArgs, RegionsArgs, replay_file, write_report,
+    Answer, CheckArgs, Command, DnsArgs, HeadArgs, Job, OutputArgs, RegionsArgs, TraceArgs, replay_file, write_report,
 };
+use cosprobe::config::Config;
 use cosprobe::diagnose::Watch;
 use cosprobe::error::{Error, exit};
+use cosprobe::evidence::Evidence;
 use cosprobe::report::{Format, Report, Style, View, change_line, exit_code, render, schema, summary};
-use cosprobe::run::Progress;
+use cosprobe::run::{Ending, Progress};
 
 use progress::Shown;
 
@@ -51,6 +53,7 @@ fn execute(command: Command) -> Result<u8, Error> {
         }
         Command::Regions(arguments) => regions(&arguments),
         Command::Sign(arguments) => answer(&block_on(arguments.answer())?),
+        Command::Trace(arguments) => trace(&arguments),
         Command::Schema => print(&schema()),
     }
 }
@@ -139,11 +142,20 @@ fn run(job: Job, arguments: &CheckArgs) -> Result<Report, Error> {
 
 fn regions(arguments: &RegionsArgs) -> Result<u8, Error> {
     let Some(config) = arguments.config()? else { return answer(&arguments.answer(None)) };
-    let (evidence, ending) = block_on(async {
+    let (evidence, ending) = observe_only(config)?;
+    answer(&arguments.answer(Some((&evidence, ending))))
+}
+
+fn trace(arguments: &TraceArgs) -> Result<u8, Error> {
+    let (evidence, ending) = observe_only(arguments.config()?)?;
+    answer(&arguments.answer(&evidence, ending))
+}
+
+fn observe_only(config: Config) -> Result<(Evidence, Ending), Error> {
+    block_on(async {
         let mut shown = Shown::new(false, false);
         cosprobe::observe(config, None, interrupted(), |progress| shown.update(&progress)).await
-    })?;
-    answer(&arguments.answer(Some((&evidence, ending))))
+    })
 }
 
 #[cfg(feature = "lab")]

@@ -10,6 +10,7 @@ mod doctor;
 mod host;
 mod http;
 mod mtu;
+mod path;
 mod reason;
 mod resolve;
 mod search;
@@ -28,6 +29,7 @@ use crate::target::{Protocol, Service, Target};
 pub use canary::CANARY_CONTENT;
 pub use control::{config_for as control_config, controls};
 pub use http::{Payload, RequestPlan};
+pub use path::TracePlan;
 pub use resolve::comparison_steps;
 pub use step::{Action, Question, Step};
 
@@ -40,7 +42,8 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::Resolve, false) => resolve::first_steps(config, evidence),
         (Stage::Resolve, true) => resolve::tcp_fallback_steps(config, evidence),
         (Stage::Route, false) => route_steps(config, evidence),
-        (Stage::Connect, false) => connect_steps(config, evidence),
+        (Stage::Connect, false) if config.trace.is_none() => connect_steps(config, evidence),
+        (Stage::Path, false) => path::steps(config, evidence),
         (Stage::TlsHandshake, false) => tls_steps(config, evidence),
         (Stage::PathMtu, _) => mtu::steps(config, evidence),
         (Stage::HttpRoundTrip, false) => http::first_steps(config, evidence),

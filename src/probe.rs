@@ -7,6 +7,7 @@ mod dns;
 mod host;
 mod http;
 mod mtu;
+mod path;
 mod search;
 mod tcp;
 mod tls;
@@ -129,6 +130,7 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::Query(question) => dns::query(context, step, question).await,
         Action::LookUpRoute => host::route_to(step.peer),
         Action::Connect { keep } => tcp::connect(context, id, step, *keep).await,
+        Action::Trace(plan) => path::trace(context, step, plan).await,
         Action::Handshake { server_name, for_signed_request } => {
             tls::handshake(context, id, step, server_name, *for_signed_request).await
         }

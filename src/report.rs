@@ -8,6 +8,7 @@ mod exchanges;
 mod json;
 mod machine;
 mod page;
+mod path;
 mod ping;
 mod resolution;
 mod schema;
@@ -15,6 +16,7 @@ mod table;
 mod watch;
 
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
+pub use path::{mtr_json, path_tables};
 pub use ping::{AddressChange, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line};
 pub use schema::schema;
 pub use table::latency;

@@ -124,6 +124,7 @@ impl CheckArgs {
             },
             search_regions: self.search_regions,
             canary: None,
+            trace: None,
             policy: Policy {
                 expect: self.expect.map(|route| match route {
                     ExpectedRoute::Private => Route::Private,

@@ -75,6 +75,7 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         signing: signing(credential.as_ref(), &[]),
         search_regions: true,
         canary: scenario.canary.map(|key| Canary { key: key.to_owned(), by: CanaryMethod::Put }),
+        trace: None,
         policy: Policy::default(),
     };
     let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);

@@ -113,6 +113,7 @@ impl DnsArgs {
             signing: Signing { anonymous_only: true, ..Signing::default() },
             search_regions: false,
             canary: None,
+            trace: None,
             policy: Policy::default(),
         };
         let labels: BTreeMap<String, String> = self.label.iter().cloned().collect();

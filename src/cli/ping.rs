@@ -124,6 +124,7 @@ impl PingArgs {
             signing: Signing { anonymous_only: true, ..Signing::default() },
             search_regions: false,
             canary: None,
+            trace: None,
             policy: Policy::default(),
         })
     }

@@ -95,6 +95,7 @@ impl RegionsArgs {
             signing: Signing { anonymous_only: true, ..Signing::default() },
             search_regions: false,
             canary: None,
+            trace: None,
             policy: Policy::default(),
         }))
     }

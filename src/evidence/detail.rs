@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Clock, Dns, HostsFile, Http, Machine, Metadata, Outcome, ProxyEnvironment, ResolverConfiguration, RouteTo, Routes,
-    SystemLookup, Tls,
+    Clock, Dns, HostsFile, Http, Machine, Metadata, Outcome, Path, ProxyEnvironment, ResolverConfiguration, RouteTo,
+    Routes, SystemLookup, Tls,
 };
 
 /// The facts of one observation.
@@ -38,6 +38,8 @@ pub enum Detail {
     Dns(Dns),
     /// TCP connects to one address and port.
     Tcp(Tcp),
+    /// The path to one address, hop by hop.
+    Path(Path),
     /// One TLS handshake.
     Tls(Tls),
     /// One TLS handshake with segments no larger than some size.
@@ -178,6 +180,7 @@ accessors! {
     system_lookup: SystemLookup,
     dns: Dns,
     tcp: Tcp,
+    path: Path,
     tls: Tls,
     clamped_handshake: ClampedHandshake,
     http: Http,

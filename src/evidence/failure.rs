@@ -75,6 +75,8 @@ words! {
         NoRoute => "no_route",
         /// The kernel of this machine forbids it: a local firewall or a prohibiting route.
         LocalReject => "local_reject",
+        /// This user may not do it on this machine.
+        NotPermitted => "not_permitted",
         /// No local port is free for this destination.
         NoFreePort => "no_free_port",
         /// The process may not open more files.
@@ -220,7 +222,12 @@ impl FailureKind {
     pub const fn is_local(self) -> bool {
         matches!(
             self,
-            Self::NoRoute | Self::LocalReject | Self::NoFreePort | Self::TooManyFiles | Self::FamilyUnsupported
+            Self::NoRoute
+                | Self::LocalReject
+                | Self::NotPermitted
+                | Self::NoFreePort
+                | Self::TooManyFiles
+                | Self::FamilyUnsupported
         )
     }
 }

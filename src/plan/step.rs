@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::RequestPlan;
+use super::{RequestPlan, TracePlan};
 use crate::config::NameServer;
 use crate::evidence::{
     BucketSearch, ClampedHandshake, Clock, Detail, Dns, HostsFile, Key, Machine, Metadata, NotRunReason, ObservationId,
@@ -63,6 +63,8 @@ pub enum Action {
         /// How many of the connections later steps use.
         keep: usize,
     },
+    /// Find out, hop by hop, which way packets to the peer go.
+    Trace(TracePlan),
     /// Do a TLS handshake.
     Handshake {
         /// The name for SNI and certificate.
@@ -168,6 +170,7 @@ impl Action {
             Self::Query(question) => Detail::Dns(question.unanswered()),
             Self::LookUpRoute => Detail::RouteTo(RouteTo::default()),
             Self::Connect { .. } => Detail::Tcp(Tcp::default()),
+            Self::Trace(trace) => Detail::Path(trace.untraced()),
             Self::Handshake { server_name, for_signed_request } => Detail::Tls(Tls {
                 server_name: server_name.clone(),
                 for_signed_request: *for_signed_request,

@@ -48,6 +48,7 @@ impl Case {
             signing: Signing { has_credential: true, ..Signing::default() },
             search_regions: false,
             canary: None,
+            trace: None,
             policy: Policy::default(),
         };
         Self { config, evidence: Evidence::new(targets) }

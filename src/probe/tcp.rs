@@ -182,7 +182,7 @@ fn look(stream: &TcpStream, local: Option<SocketAddr>) -> Option<Outcome> {
 
 /// The failure that an ICMP error stands for (RFC 792, RFC 1812 section 5.2.7, RFC 4443); `None` for one that does not end
 /// a connect, such as fragmentation needed.
-fn icmp_failure(error: IcmpError, local: Option<SocketAddr>) -> Option<Outcome> {
+pub(super) fn icmp_failure(error: IcmpError, local: Option<SocketAddr>) -> Option<Outcome> {
     let from_us = error.from.is_some() && error.from == local.map(|address| address.ip());
     let kind = match (error.is_v6, error.icmp_type, error.code) {
         (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) if from_us => FailureKind::LocalReject,

@@ -1,0 +1,323 @@
+//! Traced paths: a table for people, and the JSON that readers of mtr's reports know.
+
+use std::net::IpAddr;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::{Value, json};
+
+use super::page::{Page, words};
+use super::{Style, View};
+use crate::diagnose::{HopAddress, HopView, PathEnd, PathView, Spread};
+use crate::evidence::{FailureKind, HopAnswer, Outcome, PathProtocol, PathStop};
+
+/// Silent hops at the end of a path that stand in lines of their own.
+const MOST_SILENT: usize = 2;
+
+/// All paths in tables; the text ends with a line end.
+pub fn path_tables(paths: &[PathView]) -> String {
+    let mut page = Page::new(Style { width: 80, color: false, view: View::Addresses });
+    for (index, path) in paths.iter().enumerate() {
+        if index > 0 {
+            page.blank();
+        }
+        one(&mut page, path);
+    }
+    page.into_text()
+}
+
+fn one(page: &mut Page, path: &PathView) {
+    let to = path.peer.map_or_else(String::new, |peer| {
+        let place = if path.protocol == PathProtocol::Icmp { peer.ip().to_string() } else { peer.to_string() };
+        // An address as the target is its own name.
+        if path.endpoint == peer.ip().to_string() {
+            format!("{place}, ")
+        } else {
+            format!("{} at {place}, ", path.endpoint)
+        }
+    });
+    let from = path.source.map_or_else(String::new, |source| format!(" from {source}"));
+    let what = if to.is_empty() { format!("{}, ", path.endpoint) } else { to };
+    page.line("", &format!("{what}by {}{from}", path.protocol.describe()));
+    let end = path.last_answer_ttl.map_or(0, usize::from);
+    let (known, silent) = path.hops.split_at(end.min(path.hops.len()));
+    let silent_shown = if silent.len() > MOST_SILENT + 1 { MOST_SILENT } else { silent.len() };
+    let shown: Vec<&HopView> = known.iter().chain(&silent[..silent_shown]).collect();
+    if !shown.is_empty() {
+        page.blank();
+        for line in table(&shown).lines() {
+            page.raw(line);
+        }
+        if let (Some(first), Some(last)) = (silent.get(silent_shown), silent.last()) {
+            page.raw(&format!("{}-{}  *", first.ttl, last.ttl));
+        }
+    }
+    page.blank();
+    page.line("", &sentence(path));
+}
+
+fn table(hops: &[&HopView]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).force_no_tty().set_header(["ttl", "address", "", "rtt ms", "loss"]);
+    for hop in hops {
+        table.add_rows(rows(hop));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for index in [0, 4] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.lines().flat_map(|line| [line.trim_end().to_owned(), "\n".to_owned()]).collect()
+}
+
+/// The line of a hop, and one for each further address.
+fn rows(hop: &HopView) -> Vec<[String; 5]> {
+    let flags = hop.flags.iter().map(|flag| flag.as_str()).collect::<Vec<_>>().join(", ");
+    let ttl = hop.ttl.to_string();
+    let unanswered = hop.sent.saturating_sub(hop.answered);
+    let loss = (unanswered * 100).checked_div(hop.sent).map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"));
+    let Some((first, others)) = hop.addresses.split_first() else {
+        return vec![[ttl, "*".to_owned(), flags, "-".to_owned(), loss]];
+    };
+    let rtt = |address: &HopAddress| address.rtt_us.map_or_else(|| "-".to_owned(), times);
+    let mut rows = vec![[ttl, first.address.to_string(), flags, rtt(first), loss]];
+    let further =
+        |address: &HopAddress| [String::new(), address.address.to_string(), String::new(), rtt(address), String::new()];
+    rows.extend(others.iter().map(further));
+    rows
+}
+
+/// Minimum, median and maximum, or the one time that there is.
+fn times(spread: Spread) -> String {
+    match spread.count {
+        1 => figure(spread.median),
+        _ => [spread.min, spread.median, spread.max].map(figure).join("/"),
+    }
+}
+
+fn figure(us: u64) -> String {
+    let ms = milliseconds(us);
+    if us < 10_000 { format!("{ms:.2}") } else { format!("{ms:.1}") }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time that loses precision here is longer than 285 years")]
+fn milliseconds(us: u64) -> f64 {
+    us as f64 / 1000.0
+}
+
+/// Where the path ends and why.
+fn sentence(path: &PathView) -> String {
+    match (&path.outcome, path.stop, &path.end) {
+        (Outcome::NotRun { because }, ..) if path.hops.is_empty() => format!("not traced: {}", words(because)),
+        (Outcome::NotRun { because }, ..) => format!("not traced to its end: {}", words(because)),
+        (_, PathStop::Reached, Some(end)) => {
+            let hint = if path.is_answered_too_near {
+                "; there is a gateway before it, so a device nearby answers in its place, or the network hides its hops"
+            } else {
+                ""
+            };
+            format!("reached at TTL {}: {}{hint}", end.ttl, reached_by(end, path.protocol))
+        }
+        (_, PathStop::Unreachable, Some(end)) => {
+            let who = match end.from {
+                Some(from) if Some(from) == path.source => format!("this machine itself ({from})"),
+                Some(from) => from.to_string(),
+                None => "somebody".to_owned(),
+            };
+            format!("not reached: {who} reports at TTL {}: {}", end.ttl, reported(end, path))
+        }
+        (_, PathStop::Loop, _) => {
+            let circle = path.repeated.map_or_else(String::new, |repeated| {
+                format!(
+                    ": {} answers at TTL {} and again at {}",
+                    repeated.address, repeated.first_ttl, repeated.second_ttl
+                )
+            });
+            format!("not reached: packets go in a circle{circle}")
+        }
+        (_, PathStop::TtlLimit, _) => {
+            format!("not reached: routers still answer at TTL {}; a larger --max-ttl may reach it", path.hops.len())
+        }
+        (Outcome::Failed { kind: FailureKind::Other | FailureKind::NotPermitted, message: Some(message), .. }, ..) => {
+            format!("not traced: {message}")
+        }
+        (Outcome::Failed { kind, message: Some(message), .. }, ..) => format!("not traced: {}: {message}", words(kind)),
+        (Outcome::Failed { kind, .. }, PathStop::NotSent, _) => format!("not traced: {}", words(kind)),
+        (_, PathStop::Silent, _) => {
+            let tried = path.hops.len();
+            let hint = match path.protocol {
+                PathProtocol::Tcp => "",
+                _ => "; many hosts do not answer this, TCP tells more",
+            };
+            match path.last_answer_ttl.zip(last_router(path)) {
+                Some((ttl, router)) => format!(
+                    "not reached: nothing answers beyond TTL {ttl} ({router}) up to {tried}; a device behind it drops the packets or their answers{hint}"
+                ),
+                None => format!("not reached: nothing answers at any TTL up to {tried}{hint}"),
+            }
+        }
+        _ => "it is not known how far it is".to_owned(),
+    }
+}
+
+fn last_router(path: &PathView) -> Option<IpAddr> {
+    let last = path.hops.iter().rfind(|hop| !hop.addresses.is_empty())?;
+    last.addresses.first().map(|address| address.address)
+}
+
+fn reached_by(end: &PathEnd, protocol: PathProtocol) -> String {
+    match (end.answer, protocol) {
+        (HopAnswer::SynAck, _) => "the port is open (SYN-ACK)".to_owned(),
+        (HopAnswer::Rst, _) => "the connection is refused (RST)".to_owned(),
+        (HopAnswer::EchoReply, _) => "it answers the echo request".to_owned(),
+        (_, PathProtocol::Udp) => format!("it answers the datagram (ICMP {})", type_and_code(end)),
+        _ => format!("it answers with an ICMP error ({})", type_and_code(end)),
+    }
+}
+
+fn type_and_code(end: &PathEnd) -> String {
+    match (end.icmp_type, end.icmp_code) {
+        (Some(icmp_type), Some(code)) => format!("{icmp_type}/{code}"),
+        _ => "?".to_owned(),
+    }
+}
+
+fn reported(end: &PathEnd, path: &PathView) -> String {
+    let kind = path.outcome.failure().map_or_else(|| "unreachable".to_owned(), |kind| words(&kind));
+    format!("{kind} (ICMP {})", type_and_code(end))
+}
+
+/// One document for each path, as `mtr --json` writes them.
+pub fn mtr_json(paths: &[PathView]) -> String {
+    let documents = paths.iter().filter(|path| path.was_traced()).map(mtr_document);
+    documents
+        .flat_map(|document| [serde_json::to_string_pretty(&document).unwrap_or_default(), "\n".to_owned()])
+        .collect()
+}
+
+fn mtr_document(path: &PathView) -> Value {
+    let tests = path.hops.iter().map(|hop| hop.sent).max().unwrap_or(0);
+    let hub = |hop: &HopView| {
+        let host = hop.addresses.first().map_or_else(|| "???".to_owned(), |address| address.address.to_string());
+        let lost = hop.sent.saturating_sub(hop.answered);
+        let spread = hop.rtt_us;
+        let of = |figure: fn(Spread) -> u64| spread.map_or(0.0, |spread| milliseconds(figure(spread)));
+        json!({
+            "count": hop.ttl,
+            "host": host,
+            "Loss%": if hop.sent == 0 { 0.0 } else { f64::from(lost) * 100.0 / f64::from(hop.sent) },
+            "Snt": hop.sent,
+            "Last": milliseconds(hop.last_us.unwrap_or(0)),
+            "Avg": milliseconds(hop.mean_us.unwrap_or(0)),
+            "Best": of(|spread| spread.min),
+            "Wrst": of(|spread| spread.max),
+            "StDev": milliseconds(hop.deviation_us.unwrap_or(0)),
+        })
+    };
+    let mtr = json!({
+        "src": path.source.map_or_else(String::new, |source| source.to_string()),
+        "dst": path.peer.map_or_else(|| path.endpoint.clone(), |peer| peer.ip().to_string()),
+        "tos": 0,
+        "tests": tests,
+        "psize": "60",
+        "bitpattern": "0x00",
+    });
+    json!({"report": {"mtr": mtr, "hubs": path.hops.iter().map(hub).collect::<Vec<_>>()}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::paths;
+    use crate::evidence::Evidence;
+
+    fn traced(outcome: &Value, stop: &str, hops: &Value) -> Vec<PathView> {
+        let detail = json!({"type": "path", "protocol": "tcp", "source": "192.168.1.10", "stop": stop, "hops": hops});
+        let observation = json!({"id": 1, "stage": "path", "endpoint": "bucket.example", "peer": "203.0.113.10:443",
+            "outcome": outcome, "detail": detail});
+        let evidence: Evidence = serde_json::from_value(json!({"targets": [], "evidence": [observation]})).unwrap();
+        paths(&evidence)
+    }
+
+    fn probe(answer: &str, from: &str, rtt_us: u64) -> Value {
+        json!({"round": 1, "answer": answer, "from": from, "rtt_us": rtt_us})
+    }
+
+    fn reached() -> Vec<PathView> {
+        let hops = json!([
+            {"ttl": 1, "probes": [probe("time_exceeded", "192.168.1.1", 650), probe("time_exceeded", "192.168.1.1", 700)]},
+            {"ttl": 2, "probes": [{"round": 1}, {"round": 2}]},
+            {"ttl": 3, "probes": [probe("syn_ack", "203.0.113.10", 15_700), {"round": 2}]},
+        ]);
+        traced(&json!({"status": "succeeded"}), "reached", &hops)
+    }
+
+    #[test]
+    fn a_path_in_a_table() {
+        let expected = "\
+bucket.example at 203.0.113.10:443, by TCP from 192.168.1.10
+
+ttl  address               rtt ms          loss
+  1  192.168.1.1           0.65/0.65/0.70    0%
+  2  *             silent  -               100%
+  3  203.0.113.10  loss    15.7             50%
+
+reached at TTL 3: the port is open (SYN-ACK)
+";
+        assert_eq!(path_tables(&reached()), expected);
+    }
+
+    #[test]
+    fn the_last_line_tells_where_the_way_ends() {
+        let last = |outcome: Value, stop: &str, hops: Value| {
+            let text = path_tables(&traced(&outcome, stop, &hops));
+            text.rsplit("\n\n").next().unwrap_or_default().replace('\n', " ").trim().to_owned()
+        };
+        let failed = |kind: &str| json!({"status": "failed", "kind": kind});
+        let router = |ttl: u8| json!({"ttl": ttl, "probes": [probe("time_exceeded", "192.0.2.1", 5)]});
+        let silent = |ttl: u8| json!({"ttl": ttl, "probes": [{"round": 1}]});
+        let mut error = probe("unreachable", "192.0.2.2", 5);
+        error["icmp_type"] = 3.into();
+        error["icmp_code"] = 13.into();
+        assert_eq!(
+            last(failed("admin_prohibited"), "unreachable", json!([router(1), {"ttl": 2, "probes": [error]}])),
+            "not reached: 192.0.2.2 reports at TTL 2: admin prohibited (ICMP 3/13)"
+        );
+        let text = last(failed("connect_timeout"), "silent", json!([router(1), silent(2), silent(3)]));
+        assert!(text.starts_with("not reached: nothing answers beyond TTL 1 (192.0.2.1) up to 3;"), "{text}");
+        let text = last(failed("connect_timeout"), "silent", json!([silent(1)]));
+        assert_eq!(text, "not reached: nothing answers at any TTL up to 1");
+        let not_run = json!({"status": "not_run", "because": "no_address"});
+        assert_eq!(last(not_run, "unknown", json!([])), "not traced: no address");
+        let message = json!({"status": "failed", "kind": "no_route", "message": "Network is unreachable"});
+        assert_eq!(last(message, "not_sent", json!([])), "not traced: no route: Network is unreachable");
+        let text = last(failed("ttl_exceeded"), "ttl_limit", json!([router(1)]));
+        assert!(text.starts_with("not reached: routers still answer at TTL 1;"), "{text}");
+    }
+
+    #[test]
+    fn many_silent_hops_stand_in_one_line() {
+        let hops: Vec<Value> = (1..=30).map(|ttl| json!({"ttl": ttl, "probes": [{"round": 1}]})).collect();
+        let text =
+            path_tables(&traced(&json!({"status": "failed", "kind": "connect_timeout"}), "silent", &hops.into()));
+        assert!(text.contains("\n3-30  *\n"), "{text}");
+    }
+
+    #[test]
+    fn readers_of_mtrs_reports_find_their_fields() {
+        let document: Value = serde_json::from_str(&mtr_json(&reached())).unwrap();
+        let report = &document["report"];
+        for field in ["src", "dst", "tos", "tests", "psize", "bitpattern"] {
+            assert!(!report["mtr"][field].is_null(), "{field}");
+        }
+        let hub = &report["hubs"][2];
+        assert_eq!((&hub["count"], &hub["host"]), (&json!(3), &json!("203.0.113.10")));
+        assert_eq!((&hub["Loss%"], &hub["Snt"], &hub["Best"]), (&json!(50.0), &json!(2), &json!(15.7)));
+        for field in ["Last", "Avg", "Wrst", "StDev"] {
+            assert!(hub[field].is_f64(), "{field}");
+        }
+        assert_eq!(report["hubs"][1]["host"], "???");
+    }
+}
