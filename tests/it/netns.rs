@@ -4,6 +4,7 @@
 //! other root; a healthy network yields none. Where namespaces cannot be made the tests say that they are skipped;
 //! `COSPROBE_LAB=require` makes a skip a failure.
 
+mod path;
 mod resolution;
 
 use std::io::Write;
@@ -108,6 +109,7 @@ scenarios! {
     local_firewall "local-firewall" ["TCP001" "TCP002"] "unreachable" "public";
     host_unreachable "host-unreachable" ["TCP003"] "unreachable" "public";
     net_unreachable "net-unreachable" ["TCP003"] "unreachable" "public";
+    routing_loop "routing-loop" ["TCP003"] "unreachable" "public";
     admin_prohibited "admin-prohibited" ["TCP004"] "unreachable" "public";
     host_prohibited "host-prohibited" ["TCP004"] "unreachable" "public";
     loss "loss" ["TCP005"] "degraded" "public";

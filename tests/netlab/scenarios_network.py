@@ -109,6 +109,10 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
         dns1_view="classic",
         setup={"r1": f"ip route add unreachable {COS_CLASSIC}/32"},
     ),
+    "routing-loop": Scenario(
+        "r3 sends what is for the server's network back to r2: packets go in a circle until their TTL is up",
+        setup={"r3": "ip route replace 203.0.113.0/24 via 198.51.100.1"},
+    ),
     # The link r2-r3 is bad.
     "loss": Scenario(
         "10 % loss each way between r2 and r3",
