@@ -24,6 +24,7 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::evidence::{Detail, NotRunReason, Observation, ObservationId, Outcome, Sample};
 use crate::plan::{Action, Step};
+use crate::sys;
 use crate::target::Protocol;
 
 use connection::Connections;
@@ -38,6 +39,8 @@ pub struct Context {
     connections: Connections,
     roots: Arc<tls::Roots>,
     cancelled: watch::Receiver<Option<NotRunReason>>,
+    /// Where paths are traced: what makes the kernel stamp messages before the first of them is here.
+    _stamping: Option<socket2::Socket>,
 }
 
 impl Context {
@@ -52,14 +55,16 @@ impl Context {
     ) -> Result<Arc<Self>, Error> {
         let roots = Arc::new(tls::Roots::new(config.trust.ca_file.as_deref())?);
         let secrets = http::Secrets::of(credential.as_ref());
-        Ok(Arc::new(Self { config, credential, secrets, connections: Connections::default(), roots, cancelled }))
+        let stamping = config.trace.and_then(|_| sys::keep_stamping());
+        let connections = Connections::default();
+        Ok(Arc::new(Self { config, credential, secrets, connections, roots, cancelled, _stamping: stamping }))
     }
 
     /// The same run with another configuration and without a key.
     pub fn without_key(&self, config: Config) -> Arc<Self> {
         let (secrets, connections) = (http::Secrets::of(None), Connections::default());
         let (roots, cancelled) = (Arc::clone(&self.roots), self.cancelled.clone());
-        Arc::new(Self { config, credential: None, secrets, connections, roots, cancelled })
+        Arc::new(Self { config, credential: None, secrets, connections, roots, cancelled, _stamping: None })
     }
 
     /// The configuration of the run.

@@ -86,11 +86,14 @@ impl TraceArgs {
             (_, true) => TraceProtocol::Icmp,
             _ => TraceProtocol::Tcp,
         };
-        let target = Target::parse(&self.target, &self.endpoints.defaults(&[SERVICE_PORT]))?;
+        // Elsewhere the scheme says nothing about the ports that are tested; one path has one port.
+        let is_http = self.target.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+        let service_port = if is_http { 80 } else { SERVICE_PORT };
+        let target = Target::parse(&self.target, &self.endpoints.defaults(&[service_port]))?;
         if let Some(address) = target.address().filter(|address| !self.lookup.family().allows(*address)) {
             return usage(format!("{address} is not of the address family that -4 or -6 asks for"));
         }
-        let of_target = || target.services.first().map_or(SERVICE_PORT, |service| service.port);
+        let of_target = || target.services.first().map_or(service_port, |service| service.port);
         let port = self.port.unwrap_or_else(|| if self.udp { UDP_PORT } else { of_target() });
         let services = vec![Service { port, protocol: Protocol::Tcp }];
         Ok(Config {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::page::{Page, words};
 use super::{Style, View};
-use crate::diagnose::{HopAddress, HopView, PathEnd, PathView, Spread};
+use crate::diagnose::{HopAddress, HopFlag, HopView, PathEnd, PathView, Spread};
 use crate::evidence::{FailureKind, HopAnswer, Outcome, PathProtocol, PathStop};
 
 /// Silent hops at the end of a path that stand in lines of their own.
@@ -115,6 +115,8 @@ fn sentence(path: &PathView) -> String {
         (_, PathStop::Reached, Some(end)) => {
             let hint = if path.is_answered_too_near {
                 "; there is a gateway before it, so a device nearby answers in its place, or the network hides its hops"
+            } else if path.hops.iter().any(|hop| hop.flags.contains(&HopFlag::Unnamed)) {
+                "; this kernel does not tell who answered before: that needs Linux 5.8 or --udp"
             } else {
                 ""
             };
@@ -295,6 +297,14 @@ reached at TTL 3: the port is open (SYN-ACK)
         assert_eq!(last(message, "not_sent", json!([])), "not traced: no route: Network is unreachable");
         let text = last(failed("ttl_exceeded"), "ttl_limit", json!([router(1)]));
         assert!(text.starts_with("not reached: routers still answer at TTL 1;"), "{text}");
+    }
+
+    #[test]
+    fn an_old_kernel_is_told() {
+        let hops = json!([{"ttl": 1, "probes": [{"round": 1, "answer": "unnamed"}]},
+            {"ttl": 2, "probes": [probe("syn_ack", "203.0.113.10", 5)]}]);
+        let text = path_tables(&traced(&json!({"status": "succeeded"}), "reached", &hops));
+        assert!(text.contains("unnamed") && text.contains("Linux 5.8"), "{text}");
     }
 
     #[test]

@@ -90,6 +90,14 @@ fn receive(socket: &impl AsFd, flags: MsgFlags) -> io::Result<Received> {
     Ok(Received { error, received_at, from: from.filter(|_| !flags.contains(MsgFlags::MSG_ERRQUEUE)), bytes, length })
 }
 
+/// Has the kernel stamp what comes in from now on, for as long as the socket lives: it begins to only some milliseconds after the
+/// first socket asked for it. `None` where it cannot.
+pub fn keep_stamping() -> Option<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM.cloexec(), Some(Protocol::UDP)).ok()?;
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).ok()?;
+    Some(socket)
+}
+
 /// The time of day since the epoch, by the clock that the kernel stamps messages with.
 pub fn time_of_day() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
