@@ -143,7 +143,8 @@ async fn flows(plan: &TracePlan, peer: SocketAddr, known: &Pace) -> io::Result<P
         let mut pace = known.again();
         let blank = HopProbe { flow: Some(flow), ..HopProbe::default() };
         if let Some(&port) = ports.get(usize::from(flow) - 1) {
-            let (limit, patience) = (pace.limit(), known.patience());
+            // Hops that nothing answered at would cost their whole time each.
+            let (limit, patience) = (known.known(), known.patience());
             let blank = HopProbe { source_port: Some(port), ..blank };
             running.spawn(async move { (flow, one_by_one(peer, limit, patience, &blank).await) });
         } else {

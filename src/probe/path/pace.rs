@@ -100,8 +100,13 @@ impl Pace {
         least.max(self.largest_rtt * 3).min(self.most)
     }
 
+    /// The last TTL at which anything answered.
+    pub(super) fn known(&self) -> u8 {
+        self.end.unwrap_or(self.farthest_router)
+    }
+
     /// The last TTL that matters.
-    pub(super) fn limit(&self) -> u8 {
+    fn limit(&self) -> u8 {
         self.end.unwrap_or(self.max_ttl)
     }
 
@@ -148,7 +153,7 @@ mod tests {
         assert_eq!(pace.wake(begun + 10 * MS), None);
         let mut next = pace.again();
         assert_eq!(sent(&mut next, begun), [1, 2, 3], "at once, and no further than the end");
-        assert_eq!(next.limit(), 3);
+        assert_eq!((next.limit(), pace.known()), (3, 3));
     }
 
     #[test]
@@ -164,7 +169,7 @@ mod tests {
             count += sent(&mut pace, now).len();
         }
         assert_eq!((count, now), (30, begun + 1900 * MS), "5 more every 200 ms, and 900 ms for the last ones");
-        assert_eq!(sent(&mut pace.again(), now), [1, 2, 3, 4, 5]);
+        assert_eq!((pace.known(), sent(&mut pace.again(), now)), (0, vec![1, 2, 3, 4, 5]));
     }
 
     #[test]
