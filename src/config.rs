@@ -44,6 +44,8 @@ pub struct Config {
     pub canary: Option<Canary>,
     /// The paths to trace, instead of connecting.
     pub trace: Option<Trace>,
+    /// Whether paths are traced in a check: by itself where a connect fails, or where somebody else answers than COS.
+    pub trace_in_check: When,
     /// How the evidence is judged.
     pub policy: Policy,
 }

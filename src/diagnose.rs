@@ -27,6 +27,7 @@ mod tls;
 mod verdict;
 mod view;
 mod watch;
+mod way;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -191,6 +192,7 @@ const RULES: &[Rule] = &[
     place::rule,
     tcp::rule,
     mtu::rule,
+    way::rule,
     tls::rule,
     http::rule,
     auth::rule,

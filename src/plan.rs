@@ -7,6 +7,7 @@
 mod canary;
 mod control;
 mod doctor;
+mod failed_paths;
 mod host;
 mod http;
 mod mtu;
@@ -43,7 +44,8 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::Resolve, true) => resolve::tcp_fallback_steps(config, evidence),
         (Stage::Route, false) => route_steps(config, evidence),
         (Stage::Connect, false) if config.trace.is_none() => connect_steps(config, evidence),
-        (Stage::Path, false) => path::steps(config, evidence),
+        (Stage::Path, false) if config.trace.is_some() => path::steps(config, evidence),
+        (Stage::Path, false) => failed_paths::after_connect(config, evidence),
         (Stage::TlsHandshake, false) => tls_steps(config, evidence),
         (Stage::PathMtu, _) => mtu::steps(config, evidence),
         (Stage::HttpRoundTrip, false) => http::first_steps(config, evidence),
@@ -58,6 +60,7 @@ fn follow_up_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     steps.extend(doctor::steps(config, evidence));
     steps.extend(search::steps(config, evidence));
     steps.extend(canary::steps(config, evidence));
+    steps.extend(failed_paths::after_http(config, evidence));
     steps
 }
 

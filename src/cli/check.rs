@@ -50,6 +50,9 @@ pub struct CheckArgs {
     /// Probe other endpoints of COS too, to tell how far a fault reaches; auto: when something is wrong on the way
     #[arg(long, value_name = "WHEN", env = "COSPROBE_CONTROL", default_value = "auto")]
     control: WhenAsked,
+    /// Trace the path to addresses that cannot be connected to, and to those where somebody else answers; always: to others too
+    #[arg(long, value_name = "WHEN", env = "COSPROBE_TRACE", default_value = "auto")]
+    trace: WhenAsked,
     /// The route that is to be used; another one is a finding
     #[arg(long, value_name = "ROUTE", env = "COSPROBE_EXPECT")]
     expect: Option<ExpectedRoute>,
@@ -125,6 +128,7 @@ impl CheckArgs {
             search_regions: self.search_regions,
             canary: None,
             trace: None,
+            trace_in_check: self.trace.into(),
             policy: Policy {
                 expect: self.expect.map(|route| match route {
                     ExpectedRoute::Private => Route::Private,

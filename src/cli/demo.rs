@@ -76,6 +76,7 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         search_regions: true,
         canary: scenario.canary.map(|key| Canary { key: key.to_owned(), by: CanaryMethod::Put }),
         trace: None,
+        trace_in_check: When::Auto,
         policy: Policy::default(),
     };
     let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);

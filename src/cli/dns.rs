@@ -114,6 +114,7 @@ impl DnsArgs {
             search_regions: false,
             canary: None,
             trace: None,
+            trace_in_check: When::Never,
             policy: Policy::default(),
         };
         let labels: BTreeMap<String, String> = self.label.iter().cloned().collect();

@@ -125,6 +125,7 @@ impl PingArgs {
             search_regions: false,
             canary: None,
             trace: None,
+            trace_in_check: When::Never,
             policy: Policy::default(),
         })
     }

@@ -96,6 +96,7 @@ impl RegionsArgs {
             search_regions: false,
             canary: None,
             trace: None,
+            trace_in_check: When::Never,
             policy: Policy::default(),
         }))
     }

@@ -110,6 +110,7 @@ impl TraceArgs {
             signing: Signing { anonymous_only: true, ..Signing::default() },
             search_regions: false,
             canary: None,
+            trace_in_check: When::Never,
             trace: Some(Trace {
                 protocol,
                 max_ttl: self.max_ttl,

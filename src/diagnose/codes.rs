@@ -87,6 +87,10 @@ codes! {
     TCP009 "port-443-blocked" Error "port 443 does not work while port 80 does" [TCP001 TCP002 TCP003 TCP004];
     TCP011 "ipv6-broken" Warning "IPv6 does not work while IPv4 does" [TCP001 TCP002 TCP003 TCP004 TCP007];
     PTH001 "mtu-black-hole" Error "large packets get lost on the way, and nobody says so" [TLS005 HTP005];
+    PTH002 "path-ends" Info "where the way to an address that does not answer is seen to end" [];
+    PTH003 "routing-loop" Error "packets go in a circle" [TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009];
+    PTH004 "transparent-proxy" Warning "something on the way answers in the endpoint's place"
+        [HTP001 HTP002 TLS001 TLS002 TLS003 TLS004 TLS008];
     TLS001 "certificate-not-valid-now" Error "the certificate has expired or is not valid yet" [];
     TLS002 "certificate-name" Error "the certificate is for other names" [];
     TLS003 "untrusted-issuer" Error "the certificate's issuer is not trusted" [];

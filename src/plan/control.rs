@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Config, NameServers, Signing};
+use crate::config::{Config, NameServers, Signing, When};
 use crate::evidence::{Control, ControlKind, Evidence};
 use crate::plan::resolve::own_servers;
 use crate::region;
@@ -75,6 +75,7 @@ pub fn config_for(config: &Config, evidence: &Evidence) -> Config {
         signing: Signing { anonymous_only: true, ..Signing::default() },
         search_regions: false,
         canary: None,
+        trace_in_check: When::Never,
         ..config.clone()
     }
 }

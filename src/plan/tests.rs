@@ -49,6 +49,7 @@ impl Case {
             search_regions: false,
             canary: None,
             trace: None,
+            trace_in_check: When::Auto,
             policy: Policy::default(),
         };
         Self { config, evidence: Evidence::new(targets) }

@@ -1,0 +1,110 @@
+//! Findings about the way to an address, by its traced hops.
+
+use std::net::SocketAddr;
+
+use super::codes::{PTH002, PTH003, PTH004};
+use super::path::{PathView, paths};
+use super::view::{cos_answered, listed};
+use super::{Confidence, Finding, Severity};
+use crate::config::Policy;
+use crate::evidence::{Evidence, Observation, ObservationId, PathStop, Stage};
+use crate::target::Target;
+
+pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
+    let views = paths(evidence);
+    let of_target = |target: &Target| {
+        let own: Vec<&PathView> =
+            views.iter().filter(|view| view.endpoint == target.host && view.was_traced()).collect();
+        [ends(evidence, target, &own), circles(evidence, target, &own), intercepted(evidence, target, &own)]
+    };
+    evidence.targets.iter().flat_map(of_target).flatten().collect()
+}
+
+/// The connects to one peer.
+fn connects(evidence: &Evidence, host: &str, peer: Option<SocketAddr>) -> Vec<ObservationId> {
+    evidence.of_endpoint(Stage::Connect, host).filter(|o| o.peer == peer).map(|o| o.id).collect()
+}
+
+/// Where the way stops that does not reach the address.
+fn ends(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<Finding> {
+    let host = target.host.as_str();
+    let ended = |view: &&&PathView| matches!(view.stop, PathStop::Silent | PathStop::Unreachable);
+    let view = views.iter().find(ended)?;
+    let peer = listed(view.peer);
+    let last = view.hops.iter().rev().find_map(|hop| Some((hop.ttl, hop.addresses.first()?.address)));
+    let summary = match (view.stop, last) {
+        (PathStop::Unreachable, Some((ttl, by))) => {
+            format!("the way to {peer} ends at hop {ttl}, {by}, which says that it goes no further")
+        }
+        (_, Some((ttl, by))) => format!("the way to {peer} is seen up to hop {ttl}, {by}; nothing behind it answers"),
+        (_, None) => format!("nothing on the way to {peer} answers, not even the first router"),
+    };
+    let who = last.map_or_else(
+        || "your network team".to_owned(),
+        |(_, by)| format!("operator of {by}, or of the network behind it"),
+    );
+    let finding = Finding::new(&PTH002, host, view.observation, summary)
+        .citing(connects(evidence, host, view.peer))
+        .help(format!("{who}: look whether it drops or forwards TCP to this address and port"));
+    Some(finding.help("you: `cosprobe trace` shows the hops; some networks let nobody answer, so the last hop seen need not be the one that drops"))
+}
+
+/// Packets that go in a circle.
+fn circles(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<Finding> {
+    let host = target.host.as_str();
+    let view = views.iter().find(|view| view.stop == PathStop::Loop)?;
+    let again = view.repeated?;
+    let summary = format!(
+        "packets to {host} ({}) go in a circle: {} answers at hop {} and again at hop {}",
+        listed(view.peer),
+        again.address,
+        again.first_ttl,
+        again.second_ttl
+    );
+    let all = evidence.of_endpoint(Stage::Connect, host).filter(|o| o.outcome.failure().is_some()).map(|o| o.id);
+    let finding = Finding::new(&PTH003, host, view.observation, summary).citing(all);
+    Some(finding.help(format!(
+        "operator of {}: two routers send packets for this address to each other; correct their routes",
+        again.address
+    )))
+}
+
+/// Somebody nearer answers in the address's place, and it is not COS.
+fn intercepted(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<Finding> {
+    let host = target.host.as_str();
+    let farthest = |peer: SocketAddr| {
+        let same_address =
+            views.iter().filter(|view| view.is_reached() && view.peer.is_some_and(|p| p.ip() == peer.ip()));
+        { same_address }.filter_map(|view| Some(view.end?.ttl)).max()
+    };
+    let is_near = |view: &&&PathView| {
+        let (Some(peer), Some(end)) = (view.peer, view.end) else { return false };
+        view.is_reached() && (view.is_answered_too_near || farthest(peer).is_some_and(|ttl| ttl > end.ttl))
+    };
+    let near: Vec<&&PathView> =
+        views.iter().filter(is_near).filter(|view| is_strange(evidence, host, view.peer)).collect();
+    let first = near.first()?;
+    let ttl = first.end.map_or(0, |end| end.ttl);
+    let elsewhere = first.peer.and_then(farthest).filter(|farther| *farther > ttl);
+    let than = elsewhere.map_or_else(String::new, |farther| format!(", another port of the address at {farther} hops"));
+    let summary = format!(
+        "something {ttl} {} away answers for {host} ({}){than}: a transparent proxy or a portal",
+        if ttl == 1 { "hop" } else { "hops" },
+        listed(near.iter().filter_map(|view| view.peer))
+    );
+    let severity = if cos_answered(evidence, host) { Severity::Warning } else { Severity::Error };
+    let finding = Finding::new(&PTH004, host, first.observation, summary)
+        .citing(near.iter().map(|view| view.observation))
+        .citing(near.iter().flat_map(|view| connects(evidence, host, view.peer)))
+        .severity(severity)
+        .confidence(Confidence::high_if(near.iter().all(|view| view.is_answered_too_near) || elsewhere.is_some()))
+        .help("network team or ISP: a proxy or portal on the way takes connections to COS; let them pass, or log in to the portal");
+    Some(finding.help("you: use HTTPS: whoever answers there cannot show COS's certificate"))
+}
+
+/// Whether somebody answers at a peer who is not COS.
+fn is_strange(evidence: &Evidence, host: &str, peer: Option<SocketAddr>) -> bool {
+    let of_peer = |o: &&Observation| o.peer == peer;
+    let exchanges = evidence.of_endpoint(Stage::HttpRoundTrip, host).filter(of_peer).filter_map(|o| o.detail.http());
+    { exchanges }.any(|http| http.status.is_some() && !http.is_from_cos())
+}
