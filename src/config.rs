@@ -2,6 +2,8 @@
 //!
 //! This room knows targets; it knows no sockets and no clap.
 
+mod trace;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use trace::{Trace, TraceProtocol};
 
 use crate::evidence::{DnsTransport, Hypothesis, Key, ServerOrigin};
 use crate::target::Target;
@@ -284,32 +288,6 @@ pub enum CanaryMethod {
     Put,
     /// POST Object, a form as browsers send it.
     Post,
-}
-
-/// How paths are traced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trace {
-    /// What is sent.
-    pub protocol: TraceProtocol,
-    /// The largest TTL.
-    pub max_ttl: u8,
-    /// How many times the whole path is asked for.
-    pub rounds: u16,
-    /// How many times more, with one source port for all hops each time.
-    pub flows: u16,
-    /// Whether the paths to all addresses are traced, and not that to the first alone.
-    pub every_address: bool,
-}
-
-/// What a trace sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TraceProtocol {
-    /// TCP SYN to the service port.
-    Tcp,
-    /// UDP datagrams.
-    Udp,
-    /// ICMP echo requests.
-    Icmp,
 }
 
 /// Which network a COS endpoint is reached over.

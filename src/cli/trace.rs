@@ -24,6 +24,7 @@ const SERVICE_PORT: u16 = 443;
 
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(
     after_help = "TCP needs Linux 5.8 or later, ICMP echo a group in net.ipv4.ping_group_range; neither needs root. \
     Exit codes: 0 reached, 1 not reached, 3 nothing could be traced."
@@ -56,6 +57,9 @@ pub struct TraceArgs {
     /// Trace to every address of the name, not to the first alone
     #[arg(long)]
     all: bool,
+    /// Ask the first name server for the names of the addresses on the way
+    #[arg(long)]
+    names: bool,
     /// How to print
     #[arg(long, value_name = "NAME", default_value = "table")]
     format: TraceFormat,
@@ -117,6 +121,7 @@ impl TraceArgs {
                 rounds: self.count,
                 flows: self.flows,
                 every_address: self.all,
+                names: self.names,
             }),
             policy: Policy::default(),
         })

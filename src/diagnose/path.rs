@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Spread;
 use crate::evidence::{
     Evidence, Hop, HopAnswer, HopProbe, ObservationId, Outcome, Path, PathProtocol, PathStop, RouteKind, Stage,
+    reverse_name,
 };
 
 /// The path to one address.
@@ -94,6 +95,8 @@ pub struct HopView {
 pub struct HopAddress {
     /// The address.
     pub address: IpAddr,
+    /// Its name, where it was asked for and has one.
+    pub name: Option<String>,
     /// How many packets it answered.
     pub answered: u32,
     /// The flows that it answered in.
@@ -171,7 +174,7 @@ pub fn paths(evidence: &Evidence) -> Vec<PathView> {
             last_answer_ttl: path.hops.iter().rfind(|hop| answers(hop).next().is_some()).map(|hop| hop.ttl),
             repeated: repeated(path),
             elapsed_us: observation.elapsed_us,
-            hops: path.hops.iter().map(|hop| hop_view(path, hop)).collect(),
+            hops: path.hops.iter().map(|hop| hop_view(evidence, path, hop)).collect(),
         })
     };
     evidence.of_stage(Stage::Path).filter_map(of_observation).collect()
@@ -192,11 +195,11 @@ fn answers(hop: &Hop) -> impl Iterator<Item = &HopProbe> {
     hop.probes.iter().filter(|probe| !probe.answer.is_silence())
 }
 
-fn hop_view(path: &Path, hop: &Hop) -> HopView {
+fn hop_view(evidence: &Evidence, path: &Path, hop: &Hop) -> HopView {
     let in_rounds = || hop.probes.iter().filter(|probe| probe.round.is_some());
     let sent = count(in_rounds());
     let answered = count(in_rounds().filter(|probe| !probe.answer.is_silence()));
-    let addresses = addresses(hop);
+    let addresses = addresses(evidence, hop);
     let is_before_an_answer = path.hops.iter().any(|other| other.ttl > hop.ttl && answers(other).next().is_some());
     let is_unnamed = addresses.is_empty() && hop.probes.iter().any(|probe| probe.answer == HopAnswer::Unnamed);
     let of_loop = repeated(path).map(|repeated| repeated.address);
@@ -230,7 +233,7 @@ fn mean(values: &[u64]) -> Option<u64> {
 }
 
 /// Who answers at a hop, the most frequent first, then in the order of the first answers.
-fn addresses(hop: &Hop) -> Vec<HopAddress> {
+fn addresses(evidence: &Evidence, hop: &Hop) -> Vec<HopAddress> {
     let mut found: Vec<IpAddr> = Vec::new();
     for ip in answers(hop).filter_map(|probe| probe.from) {
         if !found.contains(&ip) {
@@ -241,11 +244,17 @@ fn addresses(hop: &Hop) -> Vec<HopAddress> {
         let its = || answers(hop).filter(|probe| probe.from == Some(address));
         let flows = its().filter_map(|probe| probe.flow).collect();
         let rtt_us = Spread::of(its().filter_map(|probe| probe.rtt_us));
-        HopAddress { address, answered: count(its()), flows, rtt_us }
+        HopAddress { address, name: name_of(evidence, address), answered: count(its()), flows, rtt_us }
     };
     let mut addresses: Vec<HopAddress> = found.into_iter().map(of_address).collect();
     addresses.sort_by_key(|address| std::cmp::Reverse(address.answered));
     addresses
+}
+
+fn name_of(evidence: &Evidence, address: IpAddr) -> Option<String> {
+    let mut asked = evidence.of_stage(Stage::Path).filter_map(|observation| observation.detail.dns());
+    let wanted = reverse_name(address);
+    asked.find(|dns| dns.name == wanted).and_then(|dns| dns.names.first().cloned())
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {

@@ -14,7 +14,6 @@ use super::{
 /// The facts of one observation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "a run holds some dozens, and a box would show in every rule")]
 pub enum Detail {
     /// What this machine's clock says.
     Clock(Clock),

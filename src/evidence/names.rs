@@ -127,6 +127,9 @@ pub enum RecordType {
     /// IPv6 addresses.
     #[serde(rename = "AAAA")]
     Aaaa,
+    /// The names of an address.
+    #[serde(rename = "PTR")]
+    Ptr,
     /// A type of a later version of the report.
     #[serde(other)]
     Unknown,
@@ -160,6 +163,8 @@ pub struct Dns {
     pub cname_chain: Vec<Cname>,
     /// The addresses, in the order of the answer.
     pub addresses: Vec<AddressRecord>,
+    /// The names of an address, when it is asked for them; whoever owns the address may write what they like.
+    pub names: Vec<String>,
     /// Whether the server cut the answer short (flag TC).
     pub truncated: bool,
     /// Size of the answer.

@@ -183,6 +183,20 @@ impl Path {
     }
 }
 
+/// The name under which DNS has the names of an address (RFC 1035 section 3.5, RFC 3596 section 2.5).
+pub fn reverse_name(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(ip) => {
+            let digits = |byte: u8| format!("{:x}.{:x}.", byte & 0xf, byte >> 4);
+            ip.octets().into_iter().rev().map(digits).collect::<String>() + "ip6.arpa"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +220,14 @@ mod tests {
         assert_eq!(path(&[a, a, b]).repeated(), None, "neighbours: a router that counts a hop twice");
         assert_eq!(path(&[a, "*", a, b]).repeated(), None, "nobody else is known to be between");
         assert_eq!(path(&["*", "*"]).repeated(), None);
+    }
+
+    #[test]
+    fn names_of_addresses_are_asked_for_backwards() {
+        assert_eq!(reverse_name("192.0.2.1".parse().unwrap()), "1.2.0.192.in-addr.arpa");
+        let v6 = reverse_name("2001:db8::1".parse().unwrap());
+        assert!(v6.starts_with("1.0.0.0.") && v6.ends_with(".8.b.d.0.1.0.0.2.ip6.arpa"), "{v6}");
+        assert_eq!(v6.len(), 32 * 2 + "ip6.arpa".len());
     }
 
     #[test]

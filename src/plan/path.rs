@@ -1,11 +1,16 @@
 //! Which paths are traced.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::{Action, Step, cut_off, found_addresses, is_unusable, redirect};
+use super::resolve::own_servers;
+use super::{Action, Question, Step, cut_off, found_addresses, is_unusable, redirect};
 use crate::config::{Config, Trace, TraceProtocol};
-use crate::evidence::{Evidence, NotRunReason, ObservationId, Path, PathProtocol, Stage};
+use crate::evidence::{Evidence, NotRunReason, ObservationId, Path, PathProtocol, RecordType, Stage, reverse_name};
 use crate::target::Target;
+
+/// Addresses whose names are asked for.
+const MOST_NAMES: usize = 128;
 
 /// How a path is traced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +75,33 @@ pub(super) fn steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     steps
 }
 
+/// The names of the addresses on the way, of the first name server, once.
+pub(super) fn name_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
+    let is_wanted = config.trace.is_some_and(|trace| trace.names);
+    let are_asked = evidence.of_stage(Stage::Path).any(|observation| observation.detail.dns().is_some());
+    let server = own_servers(config, evidence).into_iter().next();
+    let Some(server) = server.filter(|_| is_wanted && !are_asked) else { return Vec::new() };
+    let mut seen = BTreeSet::new();
+    let mut steps = Vec::new();
+    for observation in evidence.of_stage(Stage::Path) {
+        let hops = observation.detail.path().map(|path| path.hops.as_slice()).unwrap_or_default();
+        for ip in hops.iter().flat_map(|hop| &hop.probes).filter_map(|probe| probe.from) {
+            if seen.len() >= MOST_NAMES || !seen.insert(ip) {
+                continue;
+            }
+            let (name, record_type, server) = (reverse_name(ip), RecordType::Ptr, server.clone());
+            steps.push(Step {
+                parent: Some(observation.id),
+                stage: Stage::Path,
+                endpoint: observation.endpoint.clone(),
+                peer: Some(server.address),
+                action: Action::Query(Question { name, record_type, server, comparison: false, listen: false }),
+            });
+        }
+    }
+    steps
+}
+
 fn step(target: &Target, parent: Option<ObservationId>, peer: Option<SocketAddr>, action: Action) -> Step {
     Step { parent, stage: Stage::Path, endpoint: Some(target.host.clone()), peer, action }
 }
@@ -83,7 +115,8 @@ mod tests {
 
     fn traced(every_address: bool, addresses: &[&str]) -> Vec<Step> {
         let mut case = Case::of(json!({"services": [{"port": 443, "protocol": "tcp"}]}));
-        let trace = Trace { protocol: TraceProtocol::Udp, max_ttl: 30, rounds: 2, flows: 0, every_address };
+        let trace =
+            Trace { protocol: TraceProtocol::Udp, max_ttl: 30, rounds: 2, flows: 0, every_address, names: true };
         case.config.trace = Some(trace);
         let case = case.observed("resolve", &json!({"type": "system_lookup", "addresses": addresses}));
         assert!(
@@ -106,6 +139,33 @@ mod tests {
     fn without_an_address_the_reason_is_recorded() {
         let step = crate::plan::tests::only(traced(false, &[]));
         assert!(matches!(step.action, Action::Skip { because: NotRunReason::NoAddress, .. }));
+    }
+
+    #[test]
+    fn the_names_of_the_way_are_asked_for_once() {
+        let mut case = Case::of(json!({"services": [{"port": 443, "protocol": "tcp"}]}));
+        let protocol = TraceProtocol::Tcp;
+        case.config.trace =
+            Some(Trace { protocol, max_ttl: 30, rounds: 1, flows: 0, every_address: false, names: true });
+        case.config.name_servers.system = true;
+        let probe = |from: &str| json!({"from": from});
+        let hops = json!([{"ttl": 1, "probes": [probe("192.0.2.1"), probe("192.0.2.1")]},
+            {"ttl": 2, "probes": [{}, probe("2001:db8::1")]}]);
+        let case = case
+            .observed("host", &json!({"type": "resolver_configuration", "servers": ["192.0.2.53:53", "192.0.2.54:53"]}))
+            .observed("path", &json!({"type": "path", "hops": hops}));
+        let steps = super::super::steps(Stage::Path, &case.config, &case.evidence);
+        let names: Vec<&str> = steps
+            .iter()
+            .map(|step| match &step.action {
+                Action::Query(question) if question.record_type == RecordType::Ptr => question.name.as_str(),
+                other => panic!("this is no such question: {other:?}"),
+            })
+            .collect();
+        assert_eq!(names, [&reverse_name("192.0.2.1".parse().unwrap()), &reverse_name("2001:db8::1".parse().unwrap())]);
+        assert!(steps.iter().all(|step| step.parent == Some(2) && step.peer == "192.0.2.53:53".parse().ok()));
+        let case = case.observed("path", &json!({"type": "dns", "record_type": "PTR"}));
+        assert!(super::super::steps(Stage::Path, &case.config, &case.evidence).is_empty());
     }
 
     #[test]

@@ -37,6 +37,7 @@ fn question(name: &str, record_type: RecordType, subnet: Option<IpNet>) -> Resul
     let name = Name::from_ascii(format!("{name}.")).map_err(|error| error.to_string())?;
     let wire_type = match record_type {
         RecordType::A => WireType::A,
+        RecordType::Ptr => WireType::PTR,
         RecordType::Aaaa | RecordType::Unknown => WireType::AAAA,
     };
     let mut message = Message::query();

@@ -6,6 +6,7 @@
 
 mod line;
 mod pace;
+mod packet;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};

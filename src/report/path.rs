@@ -13,6 +13,9 @@ use crate::evidence::{FailureKind, HopAnswer, Outcome, PathProtocol, PathStop};
 /// Silent hops at the end of a path that stand in lines of their own.
 const MOST_SILENT: usize = 2;
 
+/// Characters of a name that are shown.
+const LONGEST_NAME: usize = 38;
+
 /// All paths in tables; the text ends with a line end.
 pub fn path_tables(paths: &[PathView]) -> String {
     let mut page = Page::new(Style { width: 80, color: false, view: View::Addresses });
@@ -83,10 +86,20 @@ fn rows(hop: &HopView) -> Vec<[String; 5]> {
     };
     let rtt = |address: &HopAddress| address.rtt_us.map_or_else(|| "-".to_owned(), times);
     let mut rows = vec![[ttl, first.address.to_string(), flags, rtt(first), loss]];
-    let further =
-        |address: &HopAddress| [String::new(), address.address.to_string(), String::new(), rtt(address), String::new()];
-    rows.extend(others.iter().map(further));
+    rows.extend(name_row(first));
+    for address in others {
+        rows.push([String::new(), address.address.to_string(), String::new(), rtt(address), String::new()]);
+        rows.extend(name_row(address));
+    }
     rows
+}
+
+/// The name of an address below it. One that is too long to stand there is cut: it is no more than a hint.
+fn name_row(address: &HopAddress) -> Option<[String; 5]> {
+    let name = address.name.as_ref()?;
+    let cut: String = name.chars().take(LONGEST_NAME).collect();
+    let more = if cut.len() < name.len() { "…" } else { "" };
+    Some([String::new(), format!(" {cut}{more}"), String::new(), String::new(), String::new()])
 }
 
 /// Minimum, median and maximum, or the one time that there is.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-A, CNAME, AAAA, OPT = 1, 5, 28, 41
+A, CNAME, PTR, AAAA, OPT = 1, 5, 12, 28, 41
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 RESPONSE, TRUNCATED, RECURSION_DESIRED, RECURSION_AVAILABLE = 0x8000, 0x0200, 0x0100, 0x0080
 LONGEST_PLAIN, LONGEST_EDNS = 512, 1232  # bytes of an answer over UDP: without EDNS, and at most with it

@@ -16,6 +16,7 @@ from dns_message import (
     CNAME,
     NOERROR,
     NXDOMAIN,
+    PTR,
     REFUSED,
     SERVFAIL,
     TRUNCATED,
@@ -31,6 +32,10 @@ OTHERS = ("nodata", "truncate", "hijack", "rotate", "timeout", "aaaa-timeout", "
 BEHAVIOURS = ("ok", *FAILURES, *CHAINS, *OTHERS)
 MAGIC_ZONE = ".lab.test"  # BEHAVIOUR.lab.test shows a behaviour in any scenario
 ALIASES = tuple(f"alias{n}{MAGIC_ZONE}" for n in range(1, max(CHAINS.values()) + 1))
+ROUTER_NAMES = {  # what some routers' addresses are called
+    "1.1.168.192.in-addr.arpa": "gateway.home.example",
+    "2.100.51.198.in-addr.arpa": "core1.isp.example",
+}
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,9 @@ class DnsServer:
         return label if name.endswith(MAGIC_ZONE) and label in BEHAVIOURS else self.behaviour
 
     def _answer(self, query: Query, behaviour: str, over_tcp: bool) -> bytes:
+        if query.qtype == PTR and query.name in ROUTER_NAMES:
+            target = write_name(ROUTER_NAMES[query.name])
+            return query.answer(NOERROR, [write_record(query.owner, PTR, 600, target)])
         addresses = [HIJACKER] if behaviour == "hijack" else self.zone.lookup(query.name)
         code = FAILURES.get(behaviour, NXDOMAIN if addresses is None else NOERROR)
         records = []

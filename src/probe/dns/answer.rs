@@ -9,6 +9,8 @@ use crate::probe::host::address_of;
 
 /// Aliases that are followed within one answer.
 const MAX_CHAIN: usize = 16;
+/// Names of one address that are kept.
+const MAX_NAMES: usize = 4;
 /// Addresses that are kept of one answer.
 const MAX_ADDRESSES: usize = 256;
 
@@ -37,7 +39,9 @@ pub(super) fn record(answer: &Message, dns: &mut Dns) -> Outcome {
     let chain_is_sound = follow_chain(answer, dns);
     match rcode {
         ResponseCode::NoError if !chain_is_sound => Outcome::failed(FailureKind::CnameLoop),
-        ResponseCode::NoError if dns.addresses.is_empty() && !dns.truncated => Outcome::failed(FailureKind::NoRecords),
+        ResponseCode::NoError if dns.addresses.is_empty() && dns.names.is_empty() && !dns.truncated => {
+            Outcome::failed(FailureKind::NoRecords)
+        }
         ResponseCode::NoError => Outcome::Succeeded,
         ResponseCode::NXDomain => Outcome::failed(FailureKind::NameNotFound),
         ResponseCode::ServFail => Outcome::failed(FailureKind::ServerFailure),
@@ -62,10 +66,13 @@ fn follow_chain(answer: &Message, dns: &mut Dns) -> bool {
         dns.cname_chain.push(Cname { target: text, ttl_seconds });
         owner = target;
     }
-    dns.addresses = answer
-        .answers
-        .iter()
-        .filter(|record| record.name == owner)
+    let name_of = |data: &RData| match data {
+        RData::PTR(name) => Some(clean(name.to_string().trim_end_matches('.'), 253)),
+        _ => None,
+    };
+    let of_owner = || answer.answers.iter().filter(|record| record.name == owner);
+    dns.names = of_owner().filter_map(|record| name_of(&record.data)).take(MAX_NAMES).collect();
+    dns.addresses = of_owner()
         .filter_map(|record| Some(AddressRecord { ip: address_of(&record.data)?, ttl_seconds: record.ttl }))
         .take(MAX_ADDRESSES)
         .collect();
@@ -95,7 +102,7 @@ pub(super) fn rcode_word(rcode: ResponseCode) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hickory_resolver::proto::rr::rdata::{A, CNAME};
+    use hickory_resolver::proto::rr::rdata::{A, CNAME, PTR};
     use hickory_resolver::proto::rr::{Name, Record};
 
     use super::super::question;
@@ -119,6 +126,17 @@ mod tests {
 
     fn address(owner: &str) -> Record {
         Record::from_rdata(name(owner), 60, RData::A(A::new(192, 0, 2, 1)))
+    }
+
+    #[test]
+    fn names_of_an_address_are_kept_and_bounded() {
+        let names = (0..9).map(|number| {
+            let target = name(&format!("r{number}.example."));
+            Record::from_rdata(name("a.example."), 60, RData::PTR(PTR(target)))
+        });
+        let mut dns = Dns::default();
+        assert_eq!(record(&answer(names.collect()), &mut dns), Outcome::Succeeded);
+        assert_eq!(dns.names, ["r0.example", "r1.example", "r2.example", "r3.example"]);
     }
 
     #[test]

@@ -192,6 +192,15 @@ fn an_answer_before_the_gateway_is_remarked() {
     assert_eq!((&path["end"]["ttl"], &path["is_answered_too_near"]), (&4.into(), &false.into()));
 }
 
+#[test]
+fn the_names_of_routers_are_asked_for_where_they_are_wanted() {
+    let Some((_, path)) = trace("isp-normal", &["--names"]) else { return };
+    let names: Vec<&Value> = list(&path, "hops").iter().map(|hop| &hop["addresses"][0]["name"]).collect();
+    assert_eq!(names, [&"gateway.home.example".into(), &Value::Null, &"core1.isp.example".into(), &Value::Null]);
+    let Some((_, document)) = run_command("trace", "isp-normal", BUCKET, &[], &[]) else { return };
+    assert!(!document.to_string().contains("in-addr.arpa"), "{document:#}");
+}
+
 /// In a new network namespace no group may send ICMP echo.
 #[test]
 fn who_may_not_send_icmp_is_told_why() {
