@@ -46,7 +46,6 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::Connect, false) if config.trace.is_none() => connect_steps(config, evidence),
         (Stage::Path, false) if config.trace.is_some() => path::steps(config, evidence),
         (Stage::Path, false) => failed_paths::after_connect(config, evidence),
-        (Stage::Path, false) => path::steps(config, evidence),
         (Stage::Path, true) => path::name_steps(config, evidence),
         (Stage::TlsHandshake, false) => tls_steps(config, evidence),
         (Stage::PathMtu, _) => mtu::steps(config, evidence),
