@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Finding;
 use super::answers::{AnswerView, answers};
 use super::resolvers::{can_be_private, cause, metadata};
-use super::view::{cos_answered, listed, route_of};
+use super::view::{addresses_of_endpoint, cos_answered, listed, route_of};
 use crate::addr;
 use crate::config::Route;
 use crate::evidence::{ControlKind, Evidence, NotRunReason, Outcome, Stage};
@@ -85,9 +85,8 @@ fn route_reason(evidence: &Evidence, findings: &[Finding], target: &Target, rout
 
 /// Whether the range of an address leaves its network in doubt.
 fn is_doubtful(evidence: &Evidence, target: &Target) -> bool {
-    let views = super::addresses(evidence);
-    let own = views.iter().filter(|view| view.endpoint == target.host);
-    own.into_iter().any(|view| addr::range_of(view.ip).is_some_and(|range| range.doubt.is_some()))
+    let views = addresses_of_endpoint(evidence, &target.host);
+    views.iter().any(|view| addr::range_of(view.ip).is_some_and(|range| range.doubt.is_some()))
 }
 
 fn public_reason(evidence: &Evidence, target: &Target, found: &impl Fn(&str) -> bool) -> String {

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::view::{addresses, combine, cos_answered, counted, listed, milliseconds, route_of, route_of_scope};
+use super::view::{
+    addresses, addresses_of_endpoint, combine, cos_answered, counted, listed, milliseconds, route_of, route_of_scope,
+};
 use super::{AddressView, Finding, Severity, host::MACHINE};
 use crate::config::Route;
 use crate::evidence::{Evidence, FailureKind, NotRunReason, Observation, Outcome, Stage};
@@ -109,7 +111,7 @@ fn is_answered(evidence: &Evidence, target: &Target) -> bool {
 /// The usable addresses of an endpoint, which are all that is asked for where no port is.
 fn addresses_of(evidence: &Evidence, host: &str) -> Vec<AddressView> {
     let usable = |view: &AddressView| matches!(route_of_scope(view.scope), Route::Private | Route::Public);
-    addresses(evidence).into_iter().filter(|view| view.endpoint == host && usable(view)).collect()
+    addresses_of_endpoint(evidence, host).into_iter().filter(usable).collect()
 }
 
 /// Whether time ran out, the user broke off, or a probe broke down.

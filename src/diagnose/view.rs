@@ -96,29 +96,28 @@ impl PortView {
 
 /// Every address of every endpoint, in the order in which it was found.
 pub fn addresses(evidence: &Evidence) -> Vec<AddressView> {
+    evidence.targets.iter().flat_map(|target| addresses_of_endpoint(evidence, &target.host)).collect()
+}
+
+/// The addresses of one endpoint.
+pub(super) fn addresses_of_endpoint(evidence: &Evidence, host: &str) -> Vec<AddressView> {
     let mut views: Vec<AddressView> = Vec::new();
-    for target in &evidence.targets {
-        let first = views.len();
-        for (ip, source) in sources(evidence, &target.host) {
-            match views[first..].iter_mut().find(|view| view.ip == ip) {
-                Some(view) => view.sources.extend(source.filter(|source| !view.sources.contains(source))),
-                None => views.push(AddressView {
-                    endpoint: target.host.clone(),
-                    ip,
-                    scope: addr::scope_of(ip),
-                    sources: source.into_iter().collect(),
-                    ports: Vec::new(),
-                }),
-            }
+    for (ip, source) in sources(evidence, host) {
+        match views.iter_mut().find(|view| view.ip == ip) {
+            Some(view) => view.sources.extend(source.filter(|source| !view.sources.contains(source))),
+            None => views.push(AddressView {
+                endpoint: host.to_owned(),
+                ip,
+                scope: addr::scope_of(ip),
+                sources: source.into_iter().collect(),
+                ports: Vec::new(),
+            }),
         }
-        for view in &mut views[first..] {
-            let of_address = |observation: &&Observation| observation.peer.is_some_and(|peer| peer.ip() == view.ip);
-            view.ports = evidence
-                .of_endpoint(Stage::Connect, &target.host)
-                .filter(of_address)
-                .filter_map(PortView::new)
-                .collect();
-        }
+    }
+    let connects: Vec<&Observation> = evidence.of_endpoint(Stage::Connect, host).collect();
+    for view in &mut views {
+        let of_address = |observation: &&&Observation| observation.peer.is_some_and(|peer| peer.ip() == view.ip);
+        view.ports = connects.iter().filter(of_address).filter_map(|observation| PortView::new(observation)).collect();
     }
     views
 }
