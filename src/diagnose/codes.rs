@@ -56,7 +56,7 @@ codes! {
     DNS002 "resolver-timeout" Error "a name server does not answer" [];
     DNS003 "resolver-failure" Error "a name server fails or refuses" [];
     DNS004 "private-name-resolves-public" Warning "the endpoint has a private address, and this machine gets the public one"
-        [TCP001 TCP002 TCP003 TCP004 TCP006 TCP007 TCP008 TCP009];
+        [RTE004 TCP001 TCP002 TCP003 TCP004 TCP006 TCP007 TCP008 TCP009];
     DNS005 "resolvers-disagree" Info "name servers give unrelated answers" [];
     DNS006 "answer-forged" Error "the answer does not come from COS's name servers, or cannot be theirs"
         [DNS001 DNS005 TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TLS001 TLS002 TLS003 TLS004 TLS005 HTP001 HTP005 HTP006];

@@ -73,6 +73,12 @@ fn route_reason(evidence: &Evidence, findings: &[Finding], target: &Target, rout
         Route::Private if found("RTE002") => {
             "private by its address, which cannot be reached from here; fix: see RTE002".to_owned()
         }
+        Route::Private | Route::Public if found("RTE004") && !found("DNS004") => {
+            format!(
+                "{} this time: name servers answer with private and with public addresses; fix: see RTE004",
+                route.as_str()
+            )
+        }
         Route::Private if is_doubtful(evidence, target) => {
             "private by its address, as far as its range tells: see RTE006".to_owned()
         }

@@ -4,13 +4,12 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::answers::addresses_of;
 use super::codes::{HST001, HST003, HST004, HST005, HST006, HST007};
-use super::resolvers::private_answers;
-use super::view::{failures, listed};
+use super::resolvers::{private_addresses, private_answers};
+use super::view::{failures, listed, route_of};
 use super::{Confidence, Finding, Severity};
 use crate::addr::{AddressScope, scope_of};
-use crate::config::Policy;
+use crate::config::{Policy, Route};
 use crate::evidence::{
     CosError, Evidence, FailureKind, Http, Hypothesis, Interface, Observation, ObservationId, PolicyRule, RecordType,
     RouteKind, Stage, VerificationResult, clock_offset,
@@ -106,11 +105,13 @@ fn hosts_file_override(evidence: &Evidence, host: &str) -> Option<Finding> {
     let path = if file.path.is_empty() { "the hosts file" } else { &file.path };
     let reached = answered_at(evidence, host, &file.addresses);
     let severity = if reached { Severity::Warning } else { Severity::Error };
-    let private = private_answers(evidence, host);
+    // What is missed is worth telling where the file leads elsewhere.
+    let leads_out = route_of(evidence, host) != Route::Private;
+    let private = if leads_out { private_answers(evidence, host) } else { Vec::new() };
     let instead = if private.is_empty() {
         String::new()
     } else {
-        format!("; name servers answer the private {}", listed(private.iter().flat_map(|o| addresses_of(o))))
+        format!("; name servers answer the private {}", listed(private_addresses(&private)))
     };
     let summary = format!("{path} sends {host} to {}, whatever DNS says{instead}", listed(&file.addresses));
     let finding = Finding::new(&HST003, host, id, summary)

@@ -1,11 +1,13 @@
 //! Findings about what the answers of several name servers say together: why a name that is private elsewhere is public here, and
 //! servers that disagree.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::answers::{Relation, addresses_of, reference, relation};
 use super::codes::{DNS004, DNS005};
-use super::view::{cos_answered, listed, route_of};
+use super::verdict::is_answered;
+use super::view::{listed, route_of};
 use super::{Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::{Policy, Route};
@@ -32,10 +34,20 @@ pub(super) const fn can_be_private(target: &Target) -> bool {
 
 /// The answers that are private: those of Tencent's servers inside a VPC, and own ones.
 pub(super) fn private_answers<'a>(evidence: &'a Evidence, host: &'a str) -> Vec<&'a Observation> {
-    let is_private = |ip: &IpAddr| addr::scope_of(*ip) == AddressScope::Private;
     let of_vpc = |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::TencentVpc);
     let all = evidence.own_lookups(host).chain(evidence.comparisons(host).filter(of_vpc));
-    all.filter(|o| addresses_of(o).iter().any(is_private)).collect()
+    all.filter(|o| has(o, AddressScope::Private)).collect()
+}
+
+/// The private addresses in some answers, each once.
+pub(super) fn private_addresses(answers: &[&Observation]) -> BTreeSet<IpAddr> {
+    let all = answers.iter().flat_map(|observation| addresses_of(observation));
+    all.filter(|ip| addr::scope_of(*ip) == AddressScope::Private).collect()
+}
+
+/// Whether an answer has an address of a network.
+fn has(observation: &Observation, scope: AddressScope) -> bool {
+    addresses_of(observation).into_iter().any(|ip| addr::scope_of(ip) == scope)
 }
 
 /// Why the answer here is public although Tencent's servers have a private one.
@@ -113,11 +125,9 @@ pub(super) fn cause(evidence: &Evidence, target: &Target) -> Option<Cause> {
         return Some(Cause::Cache { nscd });
     };
     let dns = first.detail.dns()?;
-    let server = first.peer.map(server_name).unwrap_or_default();
-    let by_configuration =
-        || configuration.filter(|_| dns.system).and_then(|configuration| by_stub(configuration, &server));
+    let by_configuration = || by_stub(configuration.filter(|_| dns.system)?, first.peer?);
     Some(match dns.transport {
-        DnsTransport::Tls | DnsTransport::Https => Cause::Encrypted(server),
+        DnsTransport::Tls | DnsTransport::Https => Cause::Encrypted(listed(first.peer.map(server_name))),
         _ => by_configuration().unwrap_or_else(|| {
             let servers = own.iter().filter_map(|observation| observation.peer).map(server_name);
             Cause::ForeignServer(listed(servers))
@@ -125,21 +135,36 @@ pub(super) fn cause(evidence: &Evidence, target: &Target) -> Option<Cause> {
     })
 }
 
-fn by_stub(configuration: &ResolverConfiguration, server: &str) -> Option<Cause> {
-    Some(match configuration.stub? {
+/// What stands behind a server. The stub is the first server of the configuration; the others are none.
+fn by_stub(configuration: &ResolverConfiguration, server: SocketAddr) -> Option<Cause> {
+    let is_stub = configuration.servers.first() == Some(&server);
+    let name = server_name(server);
+    Some(match configuration.stub.filter(|_| is_stub)? {
         Stub::SystemdResolved => {
             let behind = configuration.behind_stub.iter().map(|server| server.ip().to_string());
             Cause::SystemdResolved(behind.collect())
         }
-        stub @ (Stub::Docker | Stub::NodeLocalDns | Stub::ClusterDns) => Cause::Container(server.to_owned(), stub),
-        Stub::Loopback | Stub::Unknown => Cause::LocalStub(server.to_owned()),
+        stub @ (Stub::Docker | Stub::NodeLocalDns | Stub::ClusterDns) => Cause::Container(name, stub),
+        Stub::Loopback | Stub::Unknown => Cause::LocalStub(name),
     })
 }
 
-/// The own answers that are public.
+/// The answers of the machine's own servers; where it has none, or they are not asked, of those that the user named.
+fn machine_lookups<'a>(evidence: &'a Evidence, host: &'a str) -> impl Iterator<Item = &'a Observation> {
+    let is_system = |o: &Observation| o.detail.dns().is_some_and(|dns| dns.system);
+    let any_system = evidence.own_lookups(host).any(is_system);
+    evidence.own_lookups(host).filter(move |o| !any_system || is_system(o))
+}
+
+/// Those among them that are public.
 fn public_lookups<'a>(evidence: &'a Evidence, host: &'a str) -> Vec<&'a Observation> {
-    let is_public = |ip: &IpAddr| addr::scope_of(*ip) == AddressScope::Public;
-    evidence.own_lookups(host).filter(|o| addresses_of(o).iter().any(is_public)).collect()
+    machine_lookups(evidence, host).filter(|o| has(o, AddressScope::Public)).collect()
+}
+
+/// Whether the machine's own servers answer both: the route is then left to chance, which is RTE004.
+fn own_answers_are_mixed(evidence: &Evidence, host: &str) -> bool {
+    let any_private = machine_lookups(evidence, host).any(|o| has(o, AddressScope::Private));
+    any_private && !public_lookups(evidence, host).is_empty()
 }
 
 fn private_name_resolves_public(evidence: &Evidence, target: &Target) -> Option<Finding> {
@@ -148,26 +173,31 @@ fn private_name_resolves_public(evidence: &Evidence, target: &Target) -> Option<
     if private.is_empty() || !can_be_private(target) || route_of(evidence, host) != Route::Public {
         return None;
     }
+    let in_hosts_file = evidence.hosts_entry(host).is_some();
+    if own_answers_are_mixed(evidence, host) && !in_hosts_file {
+        return None;
+    }
     let cause = cause(evidence, target)?;
     let own: Vec<ObservationId> = if matches!(cause, Cause::HostsFile(_)) {
         evidence.hosts_entry(host).map(|(id, _)| id).into_iter().collect()
     } else {
         let looked_up = evidence.system_lookups(host).filter(|(_, lookup)| !lookup.addresses.is_empty());
-        public_lookups(evidence, host).iter().map(|o| o.id).chain(looked_up.map(|(id, _)| id)).collect()
+        let public = evidence.own_lookups(host).filter(|o| has(o, AddressScope::Public));
+        public.map(|o| o.id).chain(looked_up.map(|(id, _)| id)).collect()
     };
     let of_vpc = |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::TencentVpc);
     let whose = if private.iter().all(of_vpc) { "Tencent's name servers" } else { "name servers" };
     let servers = private.iter().filter_map(|observation| observation.peer).map(server_name);
-    let addresses = private.iter().flat_map(|observation| addresses_of(observation));
+    let addresses = private_addresses(&private);
     let summary = format!(
-        "{host} is public here because {}; {whose} ({}) answer {}, which is private",
+        "{host} is public here because {}; {whose} ({}) answer {}, which {} private",
         cause.phrase(),
         listed(servers),
-        listed(addresses)
+        listed(&addresses),
+        if addresses.len() == 1 { "is" } else { "are" }
     );
     let same_region = metadata(evidence).is_some_and(|(_, vm)| vm.region.is_some() && vm.region == target.region);
-    let severity =
-        if cos_answered(evidence, host) || target.services.is_empty() { Severity::Warning } else { Severity::Error };
+    let severity = if is_answered(evidence, target) { Severity::Warning } else { Severity::Error };
     let finding = Finding::new(&DNS004, host, *own.first()?, summary)
         .citing(own)
         .citing(private.iter().map(|observation| observation.id))

@@ -92,7 +92,7 @@ fn status_of(evidence: &Evidence, findings: &[Finding], target: &Target) -> Stat
 }
 
 /// Whether the endpoint gave the answer that can be had of it.
-fn is_answered(evidence: &Evidence, target: &Target) -> bool {
+pub(super) fn is_answered(evidence: &Evidence, target: &Target) -> bool {
     let host = target.host.as_str();
     if target.services.is_empty() {
         return !addresses_of(evidence, host).is_empty();

@@ -1,0 +1,118 @@
+//! Recorded evidence about name servers and about where the machine is. Findings for information count here too.
+
+use std::collections::BTreeSet;
+
+use cosprobe::diagnose::Severity;
+use cosprobe::report::Report;
+
+use super::{Row, Words, directory, read};
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Row] = &[
+    ("dns004-cache", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
+    ("dns004-cache-and-given", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
+    ("dns004-cache-nscd", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
+    ("dns004-cluster", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-docker", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-encrypted", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-foreign", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-hosts-file", 0, "degraded", "public", "HST003:warning:high", "DNS004<HST003"),
+    ("dns004-loopback", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-nodelocal", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-not-accelerate", 0, "healthy", "public", "", ""),
+    ("dns004-not-own-mixed", 0, "degraded", "mixed", "RTE004:warning:high", ""),
+    ("dns004-not-own-private", 0, "healthy", "private", "", ""),
+    ("dns004-not-vpc-not-run", 0, "healthy", "public", "", ""),
+    ("dns004-not-vpc-public", 0, "healthy", "public", "", ""),
+    ("dns004-region-unknown", 0, "degraded", "public", "DNS004:warning:medium", ""),
+    ("dns004-resolved", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-resolved-behind", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-stub-then-foreign", 0, "degraded", "public", "DNS002:warning:high DNS004:warning:high", ""),
+    ("dns004-tcp-only", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-unanswered", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
+    ("given-private-programs-public", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
+    ("hosts-private-dns-private", 0, "degraded", "private", "HST003:warning:high", ""),
+    ("mixed-own-programs-private", 0, "degraded", "private", "RTE004:warning:high", ""),
+    ("mixed-own-programs-public", 0, "degraded", "public", "RTE004:warning:high", ""),
+];
+
+#[rustfmt::skip]
+pub(super) const SAID: &[Words] = &[
+    ("dns004-cache", "DNS004", "something between programs and name servers keeps another answer; name servers (183.60.83.19, 183.60.82.98) answer 169.254.0.47, which is private"),
+    ("dns004-cache", "DNS004", "`getent ahosts NAME` against `nslookup NAME`"),
+    ("dns004-cache-and-given", "DNS004", "because nscd keeps an old answer; name servers (183.60.83.19) answer"),
+    ("dns004-cache-nscd", "DNS004", "because nscd keeps an old answer"),
+    ("dns004-cache-nscd", "DNS004", "nscd -i hosts"),
+    ("dns004-cluster", "DNS004", "the cluster's name server 10.96.0.10 does not ask Tencent's"),
+    ("dns004-cluster", "DNS004", "let CoreDNS and NodeLocal DNSCache forward to 183.60.83.19"),
+    ("dns004-docker", "DNS004", "Docker's name server 127.0.0.11 does not ask Tencent's"),
+    ("dns004-docker", "DNS004", "/etc/docker/daemon.json"),
+    ("dns004-encrypted", "DNS004", "the encrypted name server 1.12.12.12:853 is outside the VPC"),
+    ("dns004-foreign", "DNS004", "this machine asks 192.0.2.53, 198.51.100.53:5353 and not Tencent's name servers; Tencent's name servers (183.60.83.19, 183.60.82.98) answer 169.254.0.47, which is private"),
+    ("dns004-foreign", "DNS004", "restore 183.60.83.19 and 183.60.82.98 in /etc/resolv.conf"),
+    ("dns004-hosts-file", "DNS004", "because /etc/hosts names a public address"),
+    ("dns004-hosts-file", "HST003", "whatever DNS says; name servers answer the private 169.254.0.47"),
+    ("dns004-loopback", "DNS004", "the name server on this machine, 127.0.0.1, does not ask Tencent's"),
+    ("dns004-nodelocal", "DNS004", "the cluster's name server 169.254.20.10 does not ask Tencent's"),
+    ("dns004-region-unknown", "DNS004", "answer 169.254.0.47, 169.254.0.55, which are private"),
+    ("dns004-resolved", "DNS004", "systemd-resolved does not ask Tencent's"),
+    ("dns004-resolved-behind", "DNS004", "systemd-resolved asks 8.8.8.8, 1.1.1.1 and not Tencent's"),
+    ("dns004-resolved-behind", "DNS004", "resolvectl dns"),
+    ("dns004-stub-then-foreign", "DNS004", "this machine asks 192.0.2.53 and not Tencent's name servers"),
+    ("given-private-programs-public", "DNS004", "this machine asks 192.0.2.53 and not Tencent's name servers; Tencent's name servers (183.60.83.19) answer"),
+];
+
+/// File, and every finding of it that is for information.
+#[rustfmt::skip]
+const INFORMED: &[(&str, &str)] = &[
+    ("dns004-not-accelerate", "RTE007"),
+    ("dns004-not-own-private", ""),
+    ("dns004-not-vpc-not-run", ""),
+    ("dns004-not-vpc-public", ""),
+    ("mixed-own-programs-public", ""),
+];
+
+/// File, and words of the first endpoint's `route_reason`.
+#[rustfmt::skip]
+const ROUTES: &[(&str, &str)] = &[
+    ("dns004-foreign", "public, because this machine asks 192.0.2.53, 198.51.100.53:5353 and not Tencent's name servers; fix: restore 183.60.83.19"),
+    ("dns004-hosts-file", "public, because /etc/hosts names a public address; fix: remove"),
+    ("dns004-not-accelerate", "public, because a global acceleration endpoint always is"),
+    ("dns004-not-own-mixed", "mixed: some addresses are private and some public"),
+    ("dns004-not-vpc-public", "public, although this machine is in the endpoint's region"),
+    ("mixed-own-programs-private", "private this time: name servers answer with private and with public addresses; fix: see RTE004"),
+    ("mixed-own-programs-public", "public this time: name servers answer with private and with public addresses; fix: see RTE004"),
+];
+
+#[test]
+fn what_is_for_information_is_told_and_no_more() {
+    let mut wrong = Vec::new();
+    for &(name, codes) in INFORMED {
+        let of_report = |report: &Report| {
+            let told = report.findings.iter().filter(|finding| finding.severity == Severity::Info);
+            told.map(|finding| finding.code.clone()).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+        };
+        let found = of_report(&evidence(name));
+        if found != codes {
+            wrong.push(format!("{name}: '{found}' and not '{codes}'"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_route_has_a_reason() {
+    let mut wrong = Vec::new();
+    for &(name, words) in ROUTES {
+        let report = evidence(name);
+        let reason = &report.endpoints[0].route_reason;
+        if !reason.contains(words) {
+            wrong.push(format!("{name}: '{words}' is not in '{reason}'"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn evidence(name: &str) -> Report {
+    read(&directory().join(format!("{name}.json")))
+}
