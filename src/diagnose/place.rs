@@ -16,11 +16,6 @@ pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
     evidence.targets.iter().flat_map(of_target).flatten().collect()
 }
 
-/// Whether a region is a finance zone.
-fn is_finance(id: &str) -> bool {
-    region::find(id).is_some_and(region::Region::is_finance)
-}
-
 /// Public by design: the private network of a region ends at its border, and finance zones have one of their own.
 fn other_region(evidence: &Evidence, target: &Target, told: ObservationId, vm: &Metadata) -> Option<Finding> {
     let (here, there) = (vm.region.as_deref()?, target.region.as_deref()?);
@@ -28,9 +23,13 @@ fn other_region(evidence: &Evidence, target: &Target, told: ObservationId, vm: &
     if here == there || route_of(evidence, host) != Route::Public || !can_be_private(target) {
         return None;
     }
+    // Where a private answer is at hand, public is no design: DNS004.
+    if !private_answers(evidence, host).is_empty() {
+        return None;
+    }
     let cited: Vec<ObservationId> = evidence.own_lookups(host).filter(|o| o.was_run()).map(|o| o.id).collect();
     let places = format!("this machine is in {here} and {host} in {there}");
-    let finding = if is_finance(here) == is_finance(there) {
+    let finding = if region::is_finance(here) == region::is_finance(there) {
         Finding::new(&RTE001, host, told, format!("{places}: public by design"))
             .help("you: use a bucket in this machine's region, or replicate to one there")
             .help("bucket's owner: global acceleration has a private endpoint, BUCKET.cos-internal.accelerate.tencentcos.cn, that other regions reach over the private network")
@@ -54,15 +53,20 @@ fn no_egress(evidence: &Evidence, target: &Target, told: ObservationId, vm: &Met
     if !vm.has_no_public_ipv4 || !public || !private_answers(evidence, host).is_empty() {
         return None;
     }
-    let of_endpoint = |host| evidence.of_endpoint(Stage::Connect, host).filter(|o| o.was_run());
-    let own: Vec<&Observation> = of_endpoint(host).collect();
-    let first = own.first().filter(|_| own.iter().all(|o| is_silence(o)))?;
     let is_public = |o: &&Observation| o.peer.is_some_and(|peer| addr::scope_of(peer.ip()) == AddressScope::Public);
-    let others = || evidence.controls.iter().flat_map(|control| of_endpoint(&control.target.host)).filter(is_public);
+    // A family that this machine does not have tells nothing about the way out.
+    let connects = || evidence.of_stage(Stage::Connect).filter(|o| o.was_run() && !lacks_family(o));
+    let is_own = |o: &&Observation| o.endpoint.as_deref() == Some(host);
+    let own: Vec<&Observation> = connects().filter(is_own).collect();
+    let first = own.first().filter(|_| own.iter().all(|o| is_silence(o)))?;
+    let others = || connects().filter(|o| !is_own(o)).filter(is_public);
     if others().any(|observation| !is_silence(observation)) {
         return None;
     }
     let too = others().next().map_or("", |_| ", nor can other public endpoints");
+    let is_control = |o: &Observation| {
+        evidence.controls.iter().any(|control| o.endpoint.as_deref() == Some(control.target.host.as_str()))
+    };
     let summary = format!(
         "{host} is public ({}) and cannot be reached{too}: this machine has no public address, and no way out",
         listed(own.iter().filter_map(|o| o.peer).map(|peer| peer.ip()))
@@ -70,9 +74,14 @@ fn no_egress(evidence: &Evidence, target: &Target, told: ObservationId, vm: &Met
     let finding = Finding::new(&RTE003, host, first.id, summary)
         .citing(own.iter().map(|o| o.id))
         .citing([told])
-        .confidence(Confidence::high_if(others().next().is_some()))
+        .confidence(Confidence::high_if(others().any(is_control)))
         .help("you: give the VPC a NAT gateway and a route to it, or the machine a public address, and let its security group and network ACL allow TCP 80 and 443 out");
     Some(finding.help("you: or use a bucket of this machine's region, which it reaches over the private network without a public address"))
+}
+
+/// Whether this machine's kernel has no way to addresses of that family at all.
+fn lacks_family(observation: &Observation) -> bool {
+    matches!(observation.outcome.failure(), Some(FailureKind::NoRoute | FailureKind::FamilyUnsupported))
 }
 
 /// Whether nothing came back, as where there is no way out.

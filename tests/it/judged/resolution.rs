@@ -9,6 +9,8 @@ use super::{Row, Words, directory, read};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
+    ("cross-region", 0, "healthy", "public", "", ""),
+    ("cross-region-private-elsewhere", 0, "degraded", "public", "DNS004:warning:medium", ""),
     ("dns004-cache", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
     ("dns004-cache-and-given", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
     ("dns004-cache-nscd", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
@@ -30,10 +32,20 @@ pub(super) const ROWS: &[Row] = &[
     ("dns004-stub-then-foreign", 0, "degraded", "public", "DNS002:warning:high DNS004:warning:high", ""),
     ("dns004-tcp-only", 0, "degraded", "public", "DNS004:warning:high", ""),
     ("dns004-unanswered", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
+    ("finance-zone", 0, "healthy", "public", "", ""),
+    ("finance-zone-new", 0, "healthy", "public", "", ""),
     ("given-private-programs-public", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
     ("hosts-private-dns-private", 0, "degraded", "private", "HST003:warning:high", ""),
     ("mixed-own-programs-private", 0, "degraded", "private", "RTE004:warning:high", ""),
     ("mixed-own-programs-public", 0, "degraded", "public", "RTE004:warning:high", ""),
+    ("no-egress-a-control-connects", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("no-egress-controls-silent", 1, "unreachable", "public", "RTE003:error:high", "TCP002<RTE003"),
+    ("no-egress-dual-stack", 1, "unreachable", "public", "RTE003:error:medium", "TCP002<RTE003"),
+    ("no-egress-no-controls", 1, "unreachable", "public", "RTE003:error:medium", "TCP002<RTE003"),
+    ("no-egress-other-target-connects", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("no-egress-private-known", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
+    ("no-egress-public-address", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("region-not-told", 0, "healthy", "public", "", ""),
 ];
 
 #[rustfmt::skip]
@@ -60,28 +72,41 @@ pub(super) const SAID: &[Words] = &[
     ("dns004-resolved-behind", "DNS004", "resolvectl dns"),
     ("dns004-stub-then-foreign", "DNS004", "this machine asks 192.0.2.53 and not Tencent's name servers"),
     ("given-private-programs-public", "DNS004", "this machine asks 192.0.2.53 and not Tencent's name servers; Tencent's name servers (183.60.83.19) answer"),
+    ("cross-region", "RTE001", "this machine is in ap-guangzhou and examplebucket-1250000000.cos.ap-shanghai.myqcloud.com in ap-shanghai: public by design"),
+    ("finance-zone", "RTE008", "this machine is in ap-shanghai-fsi and examplebucket-1250000000.cos.ap-shanghai.myqcloud.com in ap-shanghai"),
+    ("no-egress-controls-silent", "RTE003", "is public (203.0.113.10) and cannot be reached, nor can other public endpoints"),
+    ("no-egress-no-controls", "RTE003", "is public (203.0.113.10) and cannot be reached: this machine has no public address"),
 ];
 
 /// File, and every finding of it that is for information.
 #[rustfmt::skip]
 const INFORMED: &[(&str, &str)] = &[
+    ("cross-region", "RTE001"),
+    ("cross-region-private-elsewhere", ""),
     ("dns004-not-accelerate", "RTE007"),
     ("dns004-not-own-private", ""),
     ("dns004-not-vpc-not-run", ""),
     ("dns004-not-vpc-public", ""),
+    ("finance-zone", "RTE008"),
+    ("finance-zone-new", "RTE008"),
     ("mixed-own-programs-public", ""),
+    ("no-egress-controls-silent", "RTE001"),
+    ("region-not-told", ""),
 ];
 
 /// File, and words of the first endpoint's `route_reason`.
 #[rustfmt::skip]
 const ROUTES: &[(&str, &str)] = &[
+    ("cross-region", "public, because this machine is in ap-guangzhou and the endpoint in ap-shanghai; fix: a bucket in ap-guangzhou"),
     ("dns004-foreign", "public, because this machine asks 192.0.2.53, 198.51.100.53:5353 and not Tencent's name servers; fix: restore 183.60.83.19"),
     ("dns004-hosts-file", "public, because /etc/hosts names a public address; fix: remove"),
     ("dns004-not-accelerate", "public, because a global acceleration endpoint always is"),
     ("dns004-not-own-mixed", "mixed: some addresses are private and some public"),
     ("dns004-not-vpc-public", "public, although this machine is in the endpoint's region"),
+    ("finance-zone", "one of them is a finance zone; fix: a bucket of the same zone"),
     ("mixed-own-programs-private", "private this time: name servers answer with private and with public addresses; fix: see RTE004"),
     ("mixed-own-programs-public", "public this time: name servers answer with private and with public addresses; fix: see RTE004"),
+    ("region-not-told", "whether this machine is a Tencent VM of the endpoint's region is not known"),
 ];
 
 #[test]
