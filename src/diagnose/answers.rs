@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{self, AddressScope};
-use crate::evidence::{AddressRecord, Dns, Evidence, Observation, ObservationId, RecordType};
+use crate::evidence::{AddressRecord, Dns, Evidence, Observation, ObservationId, RecordType, ServerOrigin};
 
 /// How an answer goes together with the one that programs on this machine go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +95,20 @@ pub(super) fn reference<'a>(evidence: &'a Evidence, host: &'a str, like: &Dns) -
         o.detail.dns().is_some_and(|dns| dns.record_type == like.record_type && !dns.addresses.is_empty())
     };
     evidence.own_lookups(host).find(gives)
+}
+
+/// Those of some answers that have nothing to do with the one to go by, each behind that one. Where it leads nowhere, that is the
+/// fault, and where no name server is, nobody can disagree.
+pub(super) fn differing<'a>(
+    evidence: &'a Evidence,
+    host: &'a str,
+    answers: impl Iterator<Item = &'a Observation>,
+) -> impl Iterator<Item = (&'a Observation, &'a Observation)> {
+    answers.filter_map(move |other| {
+        let dns = other.detail.dns().filter(|dns| dns.origin != ServerOrigin::Decoy)?;
+        let own = reference(evidence, host, dns).filter(|own| !addresses_of(own).iter().any(leads_nowhere))?;
+        (relation(own.detail.dns()?, dns) == Relation::Different).then_some((own, other))
+    })
 }
 
 /// What programs on this machine use, as an answer: the addresses that they look up, or that the hosts file gives, or else the first

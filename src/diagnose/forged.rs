@@ -1,11 +1,12 @@
 //! Whether somebody else answers for COS's name servers: two answers to one question, answers from where no name server is, and
 //! answers that only lead to somebody else.
 
-use super::answers::{Relation, addresses_of, leads_nowhere, reference, relation};
+use super::answers::{Relation, addresses_of, differing, leads_nowhere, relation};
 use super::codes::DNS006;
 use super::resolvers::server_name;
+use super::verdict::is_answered;
 use super::view::{cos_answered, listed};
-use super::{Confidence, Finding};
+use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{
     AddressRecord, Dns, Evidence, FurtherAnswer, Observation, ObservationId, ServerOrigin, Stage, VerificationResult,
@@ -27,9 +28,16 @@ fn forged(evidence: &Evidence, target: &Target) -> Option<Finding> {
     let (shown, summary, confidence) = doubled(evidence, host)
         .or_else(|| from_nowhere(evidence, target))
         .or_else(|| leads_to_somebody_else(evidence, host))?;
+    // Where COS answers, and only a server is concerned that nothing here goes by, this machine has no fault.
+    let is_own = |id| evidence.get(id).is_some_and(|shown| own.iter().any(|o| o.peer == shown.peer));
+    let is_harmless = cos_answered(evidence, host) && !shown.iter().any(|&id| is_own(id));
+    let all = evidence.own_lookups(host).chain(evidence.comparisons(host));
     let finding = Finding::new(&DNS006, host, *shown.first()?, summary)
+        .severity(if is_harmless { Severity::Info } else { Severity::Error })
         .citing(shown)
         .citing(own.iter().map(|observation| observation.id))
+        // That name servers disagree is then no other fault: DNS005.
+        .citing(differing(evidence, host, all).map(|(_, other)| other.id))
         .confidence(confidence)
         .help("network team or ISP: something on the path answers DNS questions in place of the name server (a filter, a security gateway, a hijacker); let questions for myqcloud.com and tencentcos.cn pass");
     Some(finding.help("you: ask over an encrypted transport to see the true answer: `cosprobe dns TARGET --resolver https://1.12.12.12/dns-query`"))
@@ -37,7 +45,8 @@ fn forged(evidence: &Evidence, target: &Target) -> Option<Finding> {
 
 type Shown = (Vec<ObservationId>, String, Confidence);
 
-/// Two answers to one question that have nothing to do with each other: whoever is quicker wins.
+/// Two answers to one question that have nothing to do with each other: whoever is quicker wins. A question that was sent again may
+/// be answered again.
 fn doubled(evidence: &Evidence, host: &str) -> Option<Shown> {
     let contradicts = |dns: &Dns, further: &FurtherAnswer| {
         let record = |ip: &std::net::IpAddr| AddressRecord { ip: *ip, ttl_seconds: 0 };
@@ -50,7 +59,8 @@ fn doubled(evidence: &Evidence, host: &str) -> Option<Shown> {
         .own_lookups(host)
         .chain(evidence.comparisons(host))
         .filter_map(|observation| {
-            let dns = observation.detail.dns()?;
+            let asked_once = |dns: &&Dns| dns.further_answers.len() >= dns.transmissions.max(1) as usize;
+            let dns = observation.detail.dns().filter(asked_once)?;
             Some((observation, dns.further_answers.iter().find(|further| contradicts(dns, further))?))
         })
         .collect();
@@ -72,24 +82,19 @@ fn from_nowhere(evidence: &Evidence, target: &Target) -> Option<Shown> {
     let is_decoy =
         |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::Decoy && dns.rcode.is_some());
     let answered: Vec<&Observation> = evidence.comparisons(host).filter(is_decoy).collect();
-    let first = answered.first().filter(|_| !target.services.is_empty() && !cos_answered(evidence, host))?;
+    let first = answered.first().filter(|_| !target.services.is_empty() && !is_answered(evidence, target))?;
     let summary = format!(
         "{}, where no name server is, answers a question for {host} too: something on the path answers for all name servers",
         listed(first.peer.map(server_name))
     );
-    Some((answered.iter().map(|observation| observation.id).collect(), summary, Confidence::High))
+    // Where nobody answers at the addresses, these may be right all the same, and COS out of reach.
+    let confidence = Confidence::high_if(somebody_else_answers(evidence, host));
+    Some((answered.iter().map(|observation| observation.id).collect(), summary, confidence))
 }
 
 /// Another server gives other addresses, and at those that are used here somebody else answers.
 fn leads_to_somebody_else(evidence: &Evidence, host: &str) -> Option<Shown> {
-    let differing: Vec<(&Observation, &Observation)> = evidence
-        .comparisons(host)
-        .filter_map(|other| {
-            let dns = other.detail.dns()?;
-            let own = reference(evidence, host, dns)?;
-            (relation(own.detail.dns()?, dns) == Relation::Different).then_some((own, other))
-        })
-        .collect();
+    let differing: Vec<(&Observation, &Observation)> = differing(evidence, host, evidence.comparisons(host)).collect();
     let &(own, other) = differing.first().filter(|_| somebody_else_answers(evidence, host))?;
     let summary = format!(
         "{} answers {} for {host}, where somebody else answers; {} answers {}",

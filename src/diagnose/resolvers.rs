@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use super::answers::{Relation, addresses_of, reference, relation};
+use super::answers::{addresses_of, differing};
 use super::codes::{DNS004, DNS005};
 use super::verdict::is_answered;
 use super::view::{listed, route_of};
@@ -216,14 +216,8 @@ pub(super) fn server_name(server: SocketAddr) -> String {
 
 fn disagree(evidence: &Evidence, target: &Target) -> Option<Finding> {
     let host = target.host.as_str();
-    let all = || evidence.own_lookups(host).chain(evidence.comparisons(host));
-    let differing: Vec<(&Observation, &Observation)> = all()
-        .filter_map(|other| {
-            let dns = other.detail.dns()?;
-            let own = reference(evidence, host, dns)?;
-            (relation(own.detail.dns()?, dns) == Relation::Different).then_some((own, other))
-        })
-        .collect();
+    let all = evidence.own_lookups(host).chain(evidence.comparisons(host));
+    let differing: Vec<(&Observation, &Observation)> = differing(evidence, host, all).collect();
     let &(own, other) = differing.first()?;
     let answer = |observation: &Observation| {
         let server = observation.peer.map(server_name).unwrap_or_default();

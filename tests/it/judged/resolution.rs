@@ -11,6 +11,12 @@ use super::{Row, Words, directory, read};
 pub(super) const ROWS: &[Row] = &[
     ("cross-region", 0, "healthy", "public", "", ""),
     ("cross-region-private-elsewhere", 0, "degraded", "public", "DNS004:warning:medium", ""),
+    ("custom-wrong-certificate-and-another-answer", 1, "unreachable", "public", "TLS002:error:medium", ""),
+    ("decoy-answered", 1, "unreachable", "public", "DNS006:error:high", "HTP001<DNS006"),
+    ("decoy-answered-cos-answers", 0, "healthy", "public", "", ""),
+    ("decoy-answered-nothing-connects", 1, "unreachable", "public", "DNS006:error:medium", "TCP002<DNS006"),
+    ("decoy-answered-tcp-only", 0, "healthy", "public", "", ""),
+    ("decoy-silent", 1, "unreachable", "public", "TCP002:error:medium", ""),
     ("dns004-cache", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
     ("dns004-cache-and-given", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
     ("dns004-cache-nscd", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
@@ -32,6 +38,14 @@ pub(super) const ROWS: &[Row] = &[
     ("dns004-stub-then-foreign", 0, "degraded", "public", "DNS002:warning:high DNS004:warning:high", ""),
     ("dns004-tcp-only", 0, "degraded", "public", "DNS004:warning:high", ""),
     ("dns004-unanswered", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
+    ("doubled-again", 1, "unreachable", "public", "DNS006:error:high", "HTP001<DNS006 DNS005<DNS006"),
+    ("doubled-elsewhere-only", 0, "healthy", "public", "", "DNS005<DNS006"),
+    ("doubled-nxdomain", 1, "unreachable", "unknown", "DNS006:error:high", "DNS001<DNS006"),
+    ("doubled-retransmitted", 0, "degraded", "public", "DNS008:warning:high", ""),
+    ("doubled-rotation", 0, "healthy", "public", "", ""),
+    ("doubled-servfail-then-right", 0, "degraded", "public", "DNS003:warning:high", ""),
+    ("doubled-unrelated", 1, "unreachable", "public", "DNS006:error:high", "HTP001<DNS006 DNS005<DNS006"),
+    ("fake-ip-compared", 0, "degraded", "unknown", "DNS007:warning:high", ""),
     ("finance-zone", 0, "healthy", "public", "", ""),
     ("finance-zone-new", 0, "healthy", "public", "", ""),
     ("given-private-programs-public", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
@@ -46,6 +60,13 @@ pub(super) const ROWS: &[Row] = &[
     ("no-egress-private-known", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
     ("no-egress-public-address", 1, "unreachable", "public", "TCP002:error:medium", ""),
     ("region-not-told", 0, "healthy", "public", "", ""),
+    ("resolvers-differ", 0, "healthy", "public", "", ""),
+    ("resolvers-rotate-alias", 0, "healthy", "public", "", ""),
+    ("resolvers-rotate-network", 0, "healthy", "public", "", ""),
+    ("sinkhole-compared", 1, "unreachable", "unknown", "DNS006:error:high", ""),
+    ("system-resolvers-differ", 0, "healthy", "public", "", ""),
+    ("wrong-certificate-and-another-answer", 1, "unreachable", "public", "DNS006:error:medium", "TLS002<DNS006 DNS005<DNS006"),
+    ("wrong-certificate-same-answer", 1, "unreachable", "public", "TLS002:error:high", ""),
 ];
 
 #[rustfmt::skip]
@@ -76,6 +97,12 @@ pub(super) const SAID: &[Words] = &[
     ("finance-zone", "RTE008", "this machine is in ap-shanghai-fsi and examplebucket-1250000000.cos.ap-shanghai.myqcloud.com in ap-shanghai"),
     ("no-egress-controls-silent", "RTE003", "is public (203.0.113.10) and cannot be reached, nor can other public endpoints"),
     ("no-egress-no-controls", "RTE003", "is public (203.0.113.10) and cannot be reached: this machine has no public address"),
+    ("decoy-answered", "DNS006", "198.51.100.66, where no name server is, answers a question"),
+    ("doubled-again", "DNS006", "to 192.0.2.53 is answered twice, with 198.51.100.66 and then with 203.0.113.10: one answer is forged"),
+    ("doubled-nxdomain", "DNS006", "is answered twice, with no address and then with 203.0.113.10"),
+    ("resolvers-differ", "DNS005", "192.0.2.53 answers 192.0.2.80, 119.29.29.29 answers 203.0.113.10"),
+    ("system-resolvers-differ", "DNS005", "192.0.2.53 answers 192.0.2.80, 198.51.100.53 answers 203.0.113.10"),
+    ("wrong-certificate-and-another-answer", "DNS006", "192.0.2.53 answers 198.51.100.66 for examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com, where somebody else answers; 119.29.29.29 answers 203.0.113.10"),
 ];
 
 /// File, and every finding of it that is for information.
@@ -83,15 +110,28 @@ pub(super) const SAID: &[Words] = &[
 const INFORMED: &[(&str, &str)] = &[
     ("cross-region", "RTE001"),
     ("cross-region-private-elsewhere", ""),
+    ("custom-wrong-certificate-and-another-answer", "DNS005 RTE007"),
+    ("decoy-answered-cos-answers", "DNS005"),
+    ("decoy-answered-tcp-only", "DNS005"),
     ("dns004-not-accelerate", "RTE007"),
     ("dns004-not-own-private", ""),
     ("dns004-not-vpc-not-run", ""),
     ("dns004-not-vpc-public", ""),
+    ("doubled-again", "DNS005"),
+    ("doubled-elsewhere-only", "DNS005 DNS006"),
+    ("doubled-rotation", ""),
+    ("fake-ip-compared", ""),
     ("finance-zone", "RTE008"),
     ("finance-zone-new", "RTE008"),
     ("mixed-own-programs-public", ""),
     ("no-egress-controls-silent", "RTE001"),
     ("region-not-told", ""),
+    ("resolvers-differ", "DNS005"),
+    ("resolvers-rotate-alias", ""),
+    ("resolvers-rotate-network", ""),
+    ("sinkhole-compared", ""),
+    ("system-resolvers-differ", "DNS005"),
+    ("wrong-certificate-same-answer", ""),
 ];
 
 /// File, and words of the first endpoint's `route_reason`.
