@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::Finding;
 use super::answers::{AnswerView, answers};
 use super::resolvers::{can_be_private, cause, metadata};
-use super::view::{addresses_of_endpoint, cos_answered, listed, route_of};
+use super::verdict::{is_answered, is_broken_off};
+use super::view::{addresses_of_endpoint, listed, route_of};
 use crate::addr;
 use crate::config::Route;
-use crate::evidence::{ControlKind, Evidence, NotRunReason, Outcome, Stage};
+use crate::evidence::{Control, ControlKind, Evidence, NotRunReason, Observation, Outcome, Stage};
 use crate::target::Target;
 
 /// One endpoint as a whole.
@@ -48,6 +49,19 @@ pub enum Extent {
     /// It cannot be told, or a word of a later version.
     #[serde(other)]
     Unknown,
+}
+
+impl Extent {
+    /// The extent in a sentence, with the endpoint that answers.
+    fn reason(self, host: &str) -> String {
+        match self {
+            Self::Bucket => format!("only this endpoint: {host} answers, in the same region under the same suffix"),
+            Self::Suffix => format!("only this suffix: {host} answers, in the same region"),
+            Self::PublicNames => format!("only the public names: {host} answers, in the same region"),
+            Self::Region => format!("only this region: {host} answers"),
+            Self::Nothing | Self::Everything | Self::Unknown => format!("{host} answers"),
+        }
+    }
 }
 
 /// Every endpoint, in order.
@@ -139,39 +153,43 @@ fn is_outside(evidence: &Evidence) -> bool {
         .any(|observation| observation.detail.metadata().is_some() && observation.outcome == not_tencent)
 }
 
+/// The members of the control group, closest first, with what it means that one answers and those before it do not.
+const CLOSEST: [(ControlKind, Extent); 4] = [
+    (ControlKind::ServiceHost, Extent::Bucket),
+    (ControlKind::OtherSuffix, Extent::Suffix),
+    (ControlKind::Internal, Extent::PublicNames),
+    (ControlKind::OtherRegion, Extent::Region),
+];
+
 /// How far a fault reaches; `None` without a control group.
 fn extent(evidence: &Evidence, target: &Target) -> Option<(Extent, String)> {
-    let controls: Vec<_> = evidence.controls.iter().filter(|control| control.of == target.host).collect();
-    let answers = |kind: ControlKind| {
-        controls.iter().find(|control| control.kind == kind && cos_answered(evidence, &control.target.host))
-    };
+    let controls: Vec<&Control> = evidence.controls.iter().filter(|control| control.of == target.host).collect();
     if controls.is_empty() {
         return None;
     }
-    let (host, names) = (&target.host, listed(controls.iter().map(|control| control.target.host.as_str())));
-    if !controls.iter().any(|control| was_tried(evidence, &control.target.host)) {
-        return Some((Extent::Unknown, format!("the control group was not tried ({names})")));
+    if is_answered(evidence, target) {
+        return Some((Extent::Nothing, format!("{} itself answers", target.host)));
     }
-    Some(if cos_answered(evidence, host) {
-        (Extent::Nothing, format!("COS answers for {host} itself"))
-    } else if let Some(same) = answers(ControlKind::ServiceHost) {
-        (
-            Extent::Bucket,
-            format!("only this endpoint: {} answers, in the same region under the same suffix", same.target.host),
-        )
-    } else if let Some(twin) = answers(ControlKind::OtherSuffix) {
-        (Extent::Suffix, format!("only this suffix: {} answers, in the same region", twin.target.host))
-    } else if let Some(internal) = answers(ControlKind::Internal) {
-        (Extent::PublicNames, format!("only the public names: {} answers, in the same region", internal.target.host))
-    } else if let Some(other) = answers(ControlKind::OtherRegion) {
-        (Extent::Region, format!("only this region: {} answers", other.target.host))
+    let names = listed(controls.iter().map(|control| control.target.host.as_str()));
+    for (kind, extent) in CLOSEST {
+        let Some(control) = controls.iter().find(|control| control.kind == kind) else { continue };
+        if is_answered(evidence, &control.target) {
+            return Some((extent, extent.reason(&control.target.host)));
+        }
+        if !was_tried(evidence, &control.target.host) {
+            return Some((Extent::Unknown, format!("the control group was not tried to its end ({names})")));
+        }
+    }
+    let has_other_region = controls.iter().any(|control| control.kind == ControlKind::OtherRegion);
+    Some(if has_other_region {
+        (Extent::Everything, format!("everything of COS: no answer from {names} either"))
     } else {
-        (Extent::Everything, format!("everything of COS: none of {names} answers either"))
+        (Extent::Unknown, format!("no answer from {names} either, and no other region was tried"))
     })
 }
 
+/// Whether an endpoint was tried to the end: what was broken off tells nothing.
 fn was_tried(evidence: &Evidence, host: &str) -> bool {
-    [Stage::Resolve, Stage::Connect]
-        .iter()
-        .any(|stage| evidence.of_endpoint(*stage, host).any(crate::evidence::Observation::was_run))
+    let own = || evidence.observations.iter().filter(|observation| observation.endpoint.as_deref() == Some(host));
+    own().any(Observation::was_run) && !own().any(is_broken_off)
 }

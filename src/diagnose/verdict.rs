@@ -117,11 +117,16 @@ fn addresses_of(evidence: &Evidence, host: &str) -> Vec<AddressView> {
 /// Whether time ran out, the user broke off, or a probe broke down.
 fn is_cut_off(evidence: &Evidence, host: &str) -> bool {
     let concerns = |observation: &&Observation| observation.endpoint.as_deref().is_none_or(|endpoint| endpoint == host);
-    evidence.observations.iter().filter(concerns).any(|observation| match observation.outcome {
+    evidence.observations.iter().filter(concerns).any(is_broken_off)
+}
+
+/// Whether a step was not taken to its end for want of time, because the user broke off, or because its probe broke down.
+pub(super) fn is_broken_off(observation: &Observation) -> bool {
+    match observation.outcome {
         Outcome::NotRun { because } => matches!(because, NotRunReason::Deadline | NotRunReason::Interrupted),
         Outcome::Failed { kind, .. } => kind == FailureKind::Internal,
         Outcome::Succeeded | Outcome::Unknown => false,
-    })
+    }
 }
 
 fn summary(evidence: &Evidence, status: Status, route: Route, root: Option<&Finding>, findings: &[Finding]) -> String {

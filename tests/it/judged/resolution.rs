@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use cosprobe::diagnose::Severity;
+use cosprobe::diagnose::{Extent, Severity};
 use cosprobe::report::Report;
+use serde_json::{Value, json};
 
 use super::{Row, Words, directory, read};
 
@@ -45,6 +46,19 @@ pub(super) const ROWS: &[Row] = &[
     ("doubled-rotation", 0, "healthy", "public", "", ""),
     ("doubled-servfail-then-right", 0, "degraded", "public", "DNS003:warning:high", ""),
     ("doubled-unrelated", 1, "unreachable", "public", "DNS006:error:high", "HTP001<DNS006 DNS005<DNS006"),
+    ("extent-bucket", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("extent-cut-off", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("extent-cut-off-in-part", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("extent-everything", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("extent-member-is-target", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("extent-nothing", 0, "healthy", "public", "", ""),
+    ("extent-public-names", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("extent-region", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("extent-suffix", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("extent-tcp-only", 1, "unreachable", "public", "TCP001:error:medium", ""),
+    ("extent-twin-alone", 1, "unreachable", "public", "TCP002:error:medium TCP002:error:medium", ""),
+    ("extent-two-buckets", 1, "unreachable", "public", "TCP002:error:medium TCP002:error:medium", ""),
+    ("extent-unknown", 1, "unreachable", "public", "TCP002:error:medium", ""),
     ("fake-ip-compared", 0, "degraded", "unknown", "DNS007:warning:high", ""),
     ("finance-zone", 0, "healthy", "public", "", ""),
     ("finance-zone-new", 0, "healthy", "public", "", ""),
@@ -149,6 +163,25 @@ const ROUTES: &[(&str, &str)] = &[
     ("region-not-told", "whether this machine is a Tencent VM of the endpoint's region is not known"),
 ];
 
+/// File, the extent of each endpoint, and words of the first one's reason.
+#[rustfmt::skip]
+const EXTENTS: &[(&str, &str, &str)] = &[
+    ("extent-bucket", "bucket", "only this endpoint: cos.ap-guangzhou.myqcloud.com answers, in the same region under the same suffix"),
+    ("extent-cut-off", "unknown", "the control group was not tried to its end"),
+    ("extent-cut-off-in-part", "unknown", "the control group was not tried to its end"),
+    ("extent-everything", "everything", "everything of COS: no answer from cos.ap-guangzhou.myqcloud.com, examplebucket"),
+    ("extent-member-is-target", "bucket -", "only this endpoint: cos.ap-guangzhou.myqcloud.com answers"),
+    ("extent-nothing", "nothing", "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com itself answers"),
+    ("extent-public-names", "public_names", "only the public names: cos-internal.ap-guangzhou.tencentcos.cn answers"),
+    ("extent-region", "region", "only this region: cos.ap-shanghai.myqcloud.com answers"),
+    ("extent-suffix", "suffix", "only this suffix: examplebucket-1250000000.cos.ap-guangzhou.tencentcos.cn answers"),
+    ("extent-tcp-only", "bucket", "only this endpoint: cos.ap-guangzhou.myqcloud.com answers"),
+    ("extent-twin-alone", "bucket unknown", "only this endpoint: cos.ap-guangzhou.myqcloud.com answers"),
+    ("extent-two-buckets", "bucket bucket", "only this endpoint: cos.ap-guangzhou.myqcloud.com answers"),
+    ("extent-unknown", "unknown", "the control group was not tried to its end (cos.ap-guangzhou.myqcloud.com, cos.ap-shanghai.myqcloud.com)"),
+    ("dns004-foreign", "-", "-"),
+];
+
 #[test]
 fn what_is_for_information_is_told_and_no_more() {
     let mut wrong = Vec::new();
@@ -173,6 +206,21 @@ fn the_route_has_a_reason() {
         let reason = &report.endpoints[0].route_reason;
         if !reason.contains(words) {
             wrong.push(format!("{name}: '{words}' is not in '{reason}'"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn how_far_a_fault_reaches_is_told() {
+    let mut wrong = Vec::new();
+    for &(name, extents, words) in EXTENTS {
+        let endpoints = evidence(name).endpoints;
+        let word = |extent: Option<Extent>| extent.map_or_else(|| "-".into(), |extent| json!(extent));
+        let found: Vec<Value> = endpoints.iter().map(|view| word(view.extent)).collect();
+        let reason = endpoints[0].extent_reason.as_deref().unwrap_or("-");
+        if found != extents.split(' ').collect::<Vec<_>>() || !reason.contains(words) {
+            wrong.push(format!("{name}: {found:?}, '{reason}'"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
