@@ -57,7 +57,7 @@ struct Lookups<'a> {
     evidence: &'a Evidence,
     target: &'a Target,
     all: Vec<&'a Observation>,
-    /// Whether any server, or the hosts file, gave an address.
+    /// Whether any server, the hosts file, or a look-up as programs do it gave an address.
     answered: bool,
 }
 
@@ -65,7 +65,8 @@ impl<'a> Lookups<'a> {
     fn new(evidence: &'a Evidence, target: &'a Target) -> Self {
         let all: Vec<_> = evidence.own_lookups(&target.host).filter(|o| o.was_run()).collect();
         let in_hosts_file = evidence.hosts_entry(&target.host).is_some();
-        let answered = in_hosts_file || all.iter().any(|observation| !addresses(observation).is_empty());
+        let looked_up = evidence.system_lookups(&target.host).any(|(_, lookup)| !lookup.addresses.is_empty());
+        let answered = in_hosts_file || looked_up || all.iter().any(|observation| !addresses(observation).is_empty());
         Self { evidence, target, all, answered }
     }
 

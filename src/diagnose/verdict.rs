@@ -114,10 +114,11 @@ fn addresses_of(evidence: &Evidence, host: &str) -> Vec<AddressView> {
     addresses_of_endpoint(evidence, host).into_iter().filter(usable).collect()
 }
 
-/// Whether time ran out, the user broke off, or a probe broke down.
+/// Whether time ran out, the user broke off, or a probe broke down. What is only compared with is not missed.
 fn is_cut_off(evidence: &Evidence, host: &str) -> bool {
     let concerns = |observation: &&Observation| observation.endpoint.as_deref().is_none_or(|endpoint| endpoint == host);
-    evidence.observations.iter().filter(concerns).any(is_broken_off)
+    let is_compared = |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.comparison);
+    evidence.observations.iter().filter(concerns).filter(|o| !is_compared(o)).any(is_broken_off)
 }
 
 /// Whether a step was not taken to its end for want of time, because the user broke off, or because its probe broke down.

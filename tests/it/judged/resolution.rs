@@ -18,6 +18,14 @@ pub(super) const ROWS: &[Row] = &[
     ("decoy-answered-nothing-connects", 1, "unreachable", "public", "DNS006:error:medium", "TCP002<DNS006"),
     ("decoy-answered-tcp-only", 0, "healthy", "public", "", ""),
     ("decoy-silent", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("denied-programs-find-it", 0, "degraded", "public", "DNS001:warning:medium", ""),
+    ("dns-comparison-cut-off", 0, "healthy", "public", "", ""),
+    ("dns-goes-public", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns-healthy", 0, "healthy", "public", "", ""),
+    ("dns-healthy-private", 0, "healthy", "private", "", ""),
+    ("dns-interrupted", 130, "inconclusive", "unknown", "", ""),
+    ("dns-nxdomain", 1, "unreachable", "unknown", "DNS001:error:medium", ""),
+    ("dns-programs-only", 0, "degraded", "public", "DNS002:warning:high", ""),
     ("dns004-cache", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
     ("dns004-cache-and-given", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
     ("dns004-cache-nscd", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
@@ -117,6 +125,7 @@ pub(super) const SAID: &[Words] = &[
     ("resolvers-differ", "DNS005", "192.0.2.53 answers 192.0.2.80, 119.29.29.29 answers 203.0.113.10"),
     ("system-resolvers-differ", "DNS005", "192.0.2.53 answers 192.0.2.80, 198.51.100.53 answers 203.0.113.10"),
     ("wrong-certificate-and-another-answer", "DNS006", "192.0.2.53 answers 198.51.100.66 for examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com, where somebody else answers; 119.29.29.29 answers 203.0.113.10"),
+    ("dns-nxdomain", "DNS001", "does not exist, says 192.0.2.53:53"),
 ];
 
 /// File, and every finding of it that is for information.
@@ -127,6 +136,8 @@ const INFORMED: &[(&str, &str)] = &[
     ("custom-wrong-certificate-and-another-answer", "DNS005 RTE007"),
     ("decoy-answered-cos-answers", "DNS005"),
     ("decoy-answered-tcp-only", "DNS005"),
+    ("dns-healthy", ""),
+    ("dns-healthy-private", ""),
     ("dns004-not-accelerate", "RTE007"),
     ("dns004-not-own-private", ""),
     ("dns004-not-vpc-not-run", ""),
