@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::codes::{HST001, HST003, HST004, HST005, HST006, HST007};
@@ -62,11 +63,12 @@ fn no_network(evidence: &Evidence) -> Option<Finding> {
     Some(finding)
 }
 
-/// What keeps an interface from carrying anything, in words.
+/// What keeps an interface from carrying anything, in words. The kernel's own tunnels are never up, and a bridge without containers
+/// has no carrier: neither tells anything.
 fn what_is_down(interface: &Interface) -> Option<String> {
     let name = &interface.name;
     match (interface.kind.as_str(), interface.is_up, interface.has_carrier) {
-        ("loopback", ..) | (_, true, true) => None,
+        ("loopback", ..) | (_, true, true) | ("tunnel" | "other", false, _) | ("bridge", true, false) => None,
         (_, false, _) => Some(format!("{name} is down")),
         (_, true, false) => Some(format!("{name} has no carrier")),
     }
@@ -131,14 +133,24 @@ fn answered_at(evidence: &Evidence, host: &str, ips: &[IpAddr]) -> bool {
 
 /// The rule of policy routing that forbids, where the kernel's own look-up of the route is refused too.
 fn forbidding_rule<'a>(evidence: &'a Evidence, refused: &[&Observation]) -> Option<(ObservationId, &'a PolicyRule)> {
-    let is_refused = |o: &Observation| {
-        let same = o.peer.is_some_and(|peer| refused.iter().any(|r| r.peer.is_some_and(|p| p.ip() == peer.ip())));
-        same && o.detail.route_to().is_some_and(|way| way.kind == RouteKind::Prohibit)
-    };
-    let by_routing = evidence.of_stage(Stage::Route).any(is_refused);
+    let is_refused = |ip: IpAddr| refused.iter().any(|o| o.peer.is_some_and(|peer| peer.ip() == ip));
+    let is_prohibited = |o: &Observation| o.detail.route_to().is_some_and(|way| way.kind == RouteKind::Prohibit);
+    let looked_up = evidence.of_stage(Stage::Route).filter(|o| is_prohibited(o)).filter_map(|o| o.peer);
+    let ips: Vec<IpAddr> = looked_up.map(|peer| peer.ip()).filter(|ip| is_refused(*ip)).collect();
     let routes = evidence.of_stage(Stage::Host).filter_map(|o| Some((o.id, o.detail.routes()?)));
     let mut rules = routes.flat_map(|(id, routes)| routes.rules.iter().map(move |rule| (id, rule)));
-    rules.find(|(_, rule)| by_routing && rule.text.ends_with(" prohibit"))
+    rules.find(|(_, rule)| ips.iter().any(|ip| forbids(&rule.text, *ip)))
+}
+
+/// Whether a rule, in the words of `ip rule`, forbids what goes to an address. One that goes by anything else is not known to.
+fn forbids(rule: &str, ip: IpAddr) -> bool {
+    let words: Vec<&str> = rule.split(' ').collect();
+    let contains = |net: &str| net.parse::<IpNet>().is_ok_and(|net| net.contains(&ip));
+    match words.as_slice() {
+        ["from", "all", "to", net, "prohibit"] => contains(net),
+        ["from", "all", "prohibit"] => true,
+        _ => false,
+    }
 }
 
 fn local_firewall(evidence: &Evidence, host: &str) -> Option<Finding> {

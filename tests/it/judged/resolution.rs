@@ -72,6 +72,12 @@ pub(super) const ROWS: &[Row] = &[
     ("finance-zone-new", 0, "healthy", "public", "", ""),
     ("given-private-programs-public", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
     ("hosts-private-dns-private", 0, "degraded", "private", "HST003:warning:high", ""),
+    ("interface-down", 1, "unreachable", "unknown", "HST001:error:high", "DNS002<HST001"),
+    ("interface-without-carrier", 1, "unreachable", "unknown", "HST001:error:high", "DNS002<HST001"),
+    ("localreject-by-rule", 1, "unreachable", "public", "HST005:error:high", ""),
+    ("localreject-no-rule", 1, "unreachable", "public", "HST005:error:high", ""),
+    ("localreject-other-rule", 1, "unreachable", "public", "HST005:error:high", ""),
+    ("localreject-rule-without-network", 1, "unreachable", "public", "HST005:error:high", ""),
     ("mixed-own-programs-private", 0, "degraded", "private", "RTE004:warning:high", ""),
     ("mixed-own-programs-public", 0, "degraded", "public", "RTE004:warning:high", ""),
     ("no-egress-a-control-connects", 1, "unreachable", "public", "TCP002:error:medium", ""),
@@ -81,6 +87,15 @@ pub(super) const ROWS: &[Row] = &[
     ("no-egress-other-target-connects", 1, "unreachable", "public", "TCP002:error:medium", ""),
     ("no-egress-private-known", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
     ("no-egress-public-address", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("private-no-route-of-its-own", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
+    ("private-way-blackhole", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
+    ("private-way-none", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
+    ("private-way-plain", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
+    ("private-way-prohibit", 1, "unreachable", "private", "RTE002:error:high", "TCP004<RTE002"),
+    ("private-way-tunnel", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
+    ("private-way-tunnel-unnamed", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
+    ("private-way-unreachable", 1, "unreachable", "private", "RTE002:error:high", "TCP003<RTE002"),
+    ("private-with-its-own-route", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
     ("region-not-told", 0, "healthy", "public", "", ""),
     ("resolvers-differ", 0, "healthy", "public", "", ""),
     ("resolvers-rotate-alias", 0, "healthy", "public", "", ""),
@@ -126,6 +141,35 @@ pub(super) const SAID: &[Words] = &[
     ("system-resolvers-differ", "DNS005", "192.0.2.53 answers 192.0.2.80, 198.51.100.53 answers 203.0.113.10"),
     ("wrong-certificate-and-another-answer", "DNS006", "192.0.2.53 answers 198.51.100.66 for examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com, where somebody else answers; 119.29.29.29 answers 203.0.113.10"),
     ("dns-nxdomain", "DNS001", "does not exist, says 192.0.2.53:53"),
+    ("interface-down", "HST001", "no route to 192.0.2.53: there is no default route; eth0 is down"),
+    ("interface-without-carrier", "HST001", "there is no default route; eth0 has no carrier"),
+    ("localreject-by-rule", "HST005", "forbids connecting to 203.0.113.10:80: the rule `100: from all to 203.0.113.0/24 prohibit`"),
+    ("private-no-route-of-its-own", "RTE002", "(connect timeout); this VM has no route of its own for 169.254.0.0/16"),
+    ("private-way-blackhole", "RTE002", "this machine's routing table refuses it (blackhole)"),
+    ("private-way-none", "RTE002", "(connect timeout), and this machine is not a Tencent Cloud VM"),
+    ("private-way-prohibit", "RTE002", "this machine's routing table refuses it (prohibit)"),
+    ("private-way-tunnel", "RTE002", "this machine sends it into wg0, as VPNs do"),
+    ("private-way-tunnel", "RTE002", "exclude them from the VPN"),
+    ("private-way-tunnel-unnamed", "RTE002", "this machine sends it into a tunnel, as VPNs do"),
+    ("private-way-unreachable", "RTE002", "this machine's routing table refuses it (unreachable)"),
+];
+
+/// File, code, and the end of its summary: more is not said.
+#[rustfmt::skip]
+const ENDS: &[Words] = &[
+    ("localreject-no-rule", "HST005", "forbids connecting to 203.0.113.10:80"),
+    ("localreject-other-rule", "HST005", "forbids connecting to 203.0.113.10:80"),
+    ("localreject-rule-without-network", "HST005", "forbids connecting to 203.0.113.10:80"),
+    ("private-way-plain", "RTE002", "which cannot be reached from here (connect timeout)"),
+    ("private-with-its-own-route", "RTE002", "which cannot be reached from here (connect timeout)"),
+];
+
+/// File, and words of the verdict.
+#[rustfmt::skip]
+const VERDICTS: &[(&str, &str)] = &[
+    ("dns-healthy", "has 1 address: 203.0.113.10, on the internet"),
+    ("dns-healthy-private", "has 1 address: 169.254.0.47, on the private network"),
+    ("dns-interrupted", "the run ended before it was measured"),
 ];
 
 /// File, and every finding of it that is for information.
@@ -171,6 +215,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("finance-zone", "one of them is a finance zone; fix: a bucket of the same zone"),
     ("mixed-own-programs-private", "private this time: name servers answer with private and with public addresses; fix: see RTE004"),
     ("mixed-own-programs-public", "public this time: name servers answer with private and with public addresses; fix: see RTE004"),
+    ("private-way-tunnel", "private by its address, which cannot be reached from here; fix: see RTE002"),
     ("region-not-told", "whether this machine is a Tencent VM of the endpoint's region is not known"),
 ];
 
@@ -207,6 +252,28 @@ fn what_is_for_information_is_told_and_no_more() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_summary_says_no_more_than_is_known() {
+    let mut wrong = Vec::new();
+    for &(name, code, end) in ENDS {
+        let findings = evidence(name).findings;
+        let found = findings.iter().find(|finding| finding.code == code);
+        let summary = found.map_or("-", |finding| finding.summary.as_str());
+        if !summary.ends_with(end) {
+            wrong.push(format!("{name}: '{summary}' does not end with '{end}'"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_verdict_is_one_sentence() {
+    for &(name, words) in VERDICTS {
+        let summary = evidence(name).verdict.summary;
+        assert!(summary.contains(words), "{name}: '{summary}'");
+    }
 }
 
 #[test]
