@@ -85,6 +85,11 @@ impl Context {
         });
     }
 
+    /// Whether the run is to end.
+    pub fn is_over(&self) -> bool {
+        self.cancelled.borrow().is_some()
+    }
+
     /// Waits until the run is to end, and tells why.
     async fn cancelled(&self) -> NotRunReason {
         let mut receiver = self.cancelled.clone();

@@ -101,17 +101,24 @@ async fn everything(
     for further in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Host) {
         stage(context, further, evidence, progress).await;
     }
-    let more = judge(evidence);
     let config = context.config();
-    let thorough = more.comparison || config.name_servers.wait_for_comparison;
-    let patience = if thorough { config.limits.attempt_timeout } else { slowest_lookup(evidence) };
+    // To judge takes a moment, which a run that is over does not have; and it is left out where nothing depends on it.
+    let judge = |evidence: &Evidence| if context.is_over() { More::default() } else { judge(evidence) };
+    let thorough = config.name_servers.wait_for_comparison || judge(evidence).comparison;
+    let patience = match (config.name_servers.wait_for_comparison, thorough) {
+        // The deadline of the run ends this.
+        (true, _) => config.limits.deadline,
+        (_, true) => config.limits.attempt_timeout,
+        _ => slowest_lookup(evidence),
+    };
     let compared = beside.end(patience, evidence.observations.len()).await;
     for observation in &compared {
         progress(Progress::Observed(observation));
     }
     evidence.observations.extend(compared);
     // The answers may have shown something that the stages could not.
-    let more = judge(evidence);
+    let any_choice = !thorough || config.control == When::Auto;
+    let more = if any_choice { judge(evidence) } else { More::default() };
     if thorough || more.comparison {
         rounds(context, evidence, progress, plan::comparison_steps).await;
     }

@@ -63,7 +63,7 @@ async fn ask(context: &Context, server: SocketAddr, asked: &Question, message: &
         DnsTransport::Tls => encrypted::over_tls(context, asked, message, &wire, Instant::now() + limit, dns).await,
         DnsTransport::Https => encrypted::over_https(context, asked, message, &wire, Instant::now() + limit, dns).await,
         DnsTransport::Udp | DnsTransport::Unknown => {
-            plain::over_udp(server, message, &wire, (limit, asked.listen), dns).await
+            plain::over_udp(context, server, message, &wire, asked.listen, dns).await
         }
     };
     match answered {

@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 use super::page::{Page, words};
 use super::table::wire_word;
 use crate::diagnose::{AnswerView, EndpointView, Relation, Spread, listed, milliseconds};
-use crate::evidence::{Dns, DnsTransport, Evidence, Observation, Outcome, ServerOrigin};
+use crate::evidence::{Dns, DnsTransport, Evidence, FurtherAnswer, Observation, Outcome, ServerOrigin};
 
 /// The answers of one server to the same question: one, or as many as `--tries` asks for.
 struct Asked<'a> {
@@ -169,8 +169,7 @@ fn answer(asked: &Asked<'_>) -> String {
     if dns().any(|dns| dns.truncated) {
         parts.push("truncated".to_owned());
     }
-    let further: Vec<String> =
-        dns().flat_map(|dns| &dns.further_answers).map(|further| listed(&further.addresses)).collect();
+    let further: Vec<String> = dns().flat_map(|dns| &dns.further_answers).map(further_answer).collect();
     if !further.is_empty() {
         parts.push(format!("and then {}", further.join(", ")));
     }
@@ -178,6 +177,15 @@ fn answer(asked: &Asked<'_>) -> String {
         parts.push(format!("for /{scope} of the client's network"));
     }
     parts.join("; ")
+}
+
+/// The addresses of a further answer, or why it has none.
+fn further_answer(further: &FurtherAnswer) -> String {
+    match (further.addresses.as_slice(), further.rcode.as_deref()) {
+        ([], Some(rcode)) if rcode != "NOERROR" => rcode.to_owned(),
+        ([], _) => "no records".to_owned(),
+        (addresses, _) => listed(addresses),
+    }
 }
 
 fn failure(observation: &Observation) -> Option<String> {

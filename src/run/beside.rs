@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -18,13 +19,19 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// Asks all questions at once.
+    /// Asks the questions concurrently, as many at a time as there may be steps of a stage. They do not share those permits: a silent
+    /// server would hold the stages up.
     pub(super) fn begin(context: &Arc<Context>, steps: Vec<Step>) -> Self {
+        let permits = Arc::new(Semaphore::new(context.config().limits.concurrency.max(1)));
         let mut tasks = JoinSet::new();
         for (number, step) in steps.iter().enumerate() {
-            let (context, step) = (Arc::clone(context), step.clone());
-            // The number within the report is given when the answers are taken in.
-            tasks.spawn(async move { (number, probe::execute(context, 0, step).await) });
+            let (context, permits, step) = (Arc::clone(context), Arc::clone(&permits), step.clone());
+            tasks.spawn(async move {
+                // The semaphore is never closed, so waiting for it cannot fail.
+                let _permit = permits.acquire_owned().await;
+                // The number within the report is given when the answers are taken in.
+                (number, probe::execute(context, 0, step).await)
+            });
         }
         Self { steps, tasks }
     }

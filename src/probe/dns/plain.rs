@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::{accept, record};
 use crate::evidence::{Dns, FailureKind, FurtherAnswer, Outcome};
-use crate::probe::{micros, tcp};
+use crate::probe::{Context, micros, tcp};
 
 /// Lost datagrams are sent again after this long, as stub resolvers do, as long as the time for the look-up lasts.
 const RETRANSMIT_AFTER: Duration = Duration::from_secs(1);
@@ -22,12 +22,13 @@ const LISTEN: Duration = Duration::from_secs(1);
 /// Further answers that are kept.
 const MAX_FURTHER_ANSWERS: usize = 4;
 
-/// Asks over UDP. The limit is for the first answer; then, if that is wanted, further ones are listened for.
+/// Asks over UDP. The time limit is for the first answer; then, if that is wanted, further ones are listened for.
 pub(super) async fn over_udp(
+    context: &Context,
     server: SocketAddr,
     question: &Message,
     wire: &[u8],
-    (limit, listen): (Duration, bool),
+    listen: bool,
     dns: &mut Dns,
 ) -> Result<Message, Outcome> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -35,7 +36,7 @@ pub(super) async fn over_udp(
     let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await.map_err(|error| failed(&error))?;
     socket.connect(server).await.map_err(|error| failed(&error))?;
     let begun = Instant::now();
-    let end = begun + limit;
+    let end = begun + context.config.limits.attempt_timeout;
     let (mut garbage, mut wrong) = (None, 0_u32);
     let mut buffer = vec![0_u8; 4096];
     while Instant::now() < end {
@@ -49,7 +50,12 @@ pub(super) async fn over_udp(
                     dns.answer_bytes = u32::try_from(length).ok();
                     if listen {
                         dns.answered_us = Some(micros(begun.elapsed()));
-                        further_answers(&socket, question, begun, dns).await;
+                        // What is known already is not lost when the run is broken off.
+                        tokio::select! {
+                            biased;
+                            () = further_answers(&socket, question, begun, dns) => {}
+                            _ = context.cancelled() => {}
+                        }
                     }
                     return Ok(answer);
                 }
