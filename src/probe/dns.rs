@@ -62,9 +62,7 @@ async fn ask(context: &Context, server: SocketAddr, asked: &Question, message: &
         DnsTransport::Tcp => plain::over_tcp(server, message, &wire, limit, dns).await,
         DnsTransport::Tls => encrypted::over_tls(context, asked, message, &wire, Instant::now() + limit, dns).await,
         DnsTransport::Https => encrypted::over_https(context, asked, message, &wire, Instant::now() + limit, dns).await,
-        DnsTransport::Udp | DnsTransport::Unknown => {
-            plain::over_udp(context, server, message, &wire, asked.listen, dns).await
-        }
+        DnsTransport::Udp | DnsTransport::Unknown => plain::over_udp(context, server, asked, message, &wire, dns).await,
     };
     match answered {
         Ok(answer) => answer::record(&answer, dns),

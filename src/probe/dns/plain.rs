@@ -10,7 +10,8 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{accept, record};
-use crate::evidence::{Dns, FailureKind, FurtherAnswer, Outcome};
+use crate::evidence::{Dns, FailureKind, FurtherAnswer, Outcome, ServerOrigin};
+use crate::plan::Question;
 use crate::probe::{Context, micros, tcp};
 
 /// Lost datagrams are sent again after this long, as stub resolvers do, as long as the time for the look-up lasts.
@@ -22,13 +23,14 @@ const LISTEN: Duration = Duration::from_secs(1);
 /// Further answers that are kept.
 const MAX_FURTHER_ANSWERS: usize = 4;
 
-/// Asks over UDP. The time limit is for the first answer; then, if that is wanted, further ones are listened for.
+/// Asks over UDP. The time limit is for the first answer; then, if that is wanted, further ones are listened for. Where no name server
+/// is, silence is what is hoped for, and not waited for any longer than that.
 pub(super) async fn over_udp(
     context: &Context,
     server: SocketAddr,
+    asked: &Question,
     question: &Message,
     wire: &[u8],
-    listen: bool,
     dns: &mut Dns,
 ) -> Result<Message, Outcome> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -36,7 +38,8 @@ pub(super) async fn over_udp(
     let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await.map_err(|error| failed(&error))?;
     socket.connect(server).await.map_err(|error| failed(&error))?;
     let begun = Instant::now();
-    let end = begun + context.config.limits.attempt_timeout;
+    let limit = context.config.limits.attempt_timeout;
+    let end = begun + if asked.server.origin == ServerOrigin::Decoy { limit.min(LISTEN) } else { limit };
     let (mut garbage, mut wrong) = (None, 0_u32);
     let mut buffer = vec![0_u8; 4096];
     while Instant::now() < end {
@@ -48,7 +51,7 @@ pub(super) async fn over_udp(
             match accept(question, &buffer[..length]) {
                 Ok(answer) => {
                     dns.answer_bytes = u32::try_from(length).ok();
-                    if listen {
+                    if asked.listen {
                         dns.answered_us = Some(micros(begun.elapsed()));
                         // What is known already is not lost when the run is broken off.
                         tokio::select! {
