@@ -33,7 +33,7 @@ pub use demo::{demo_job, demo_list, demo_scenario};
 pub use dns::DnsArgs;
 pub use explain::ExplainArgs;
 pub use head::{CanaryArgs, HeadArgs};
-pub use output::{OutputArgs, write_report};
+pub use output::{OutputArgs, write_part, write_report};
 pub use ping::PingArgs;
 pub use regions::RegionsArgs;
 pub use sign::{Answer, SignArgs};

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cosprobe::cli::{
-    Answer, CheckArgs, Command, DnsArgs, HeadArgs, Job, OutputArgs, RegionsArgs, TraceArgs, replay_file, write_report,
+    Answer, CheckArgs, Command, DnsArgs, HeadArgs, Job, OutputArgs, RegionsArgs, TraceArgs, replay_file, write_part,
+    write_report,
 };
 use cosprobe::config::Config;
 use cosprobe::diagnose::Watch;
@@ -78,7 +79,7 @@ fn dns(arguments: &DnsArgs) -> Result<u8, Error> {
     finish(&report, &arguments.output, View::Resolution)
 }
 
-/// Looks names up at an interval until the time is over or the user ends it, and tells what changes.
+/// Looks names up at an interval until the time is over, the user ends it or nobody reads any more, and tells what changes.
 async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, Error> {
     let mut watch = Watch::default();
     let end = arguments.watch_for.map(|length| tokio::time::Instant::now() + length);
@@ -88,7 +89,7 @@ async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, 
             None => std::future::pending().await,
         }
     };
-    let (interrupt, mut ticks) = (interrupted(), tokio::time::interval(every));
+    let (interrupt, mut ticks, mut config) = (interrupted(), tokio::time::interval(every), job.config);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     tokio::pin!(over, interrupt);
     loop {
@@ -98,7 +99,7 @@ async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, 
             () = &mut over => return Ok(watch),
             _ = ticks.tick() => {}
         }
-        let round = cosprobe::observe(job.config.clone(), None, std::future::pending(), |_| {});
+        let round = cosprobe::observe(config.clone(), None, std::future::pending(), |_| {});
         tokio::select! {
             biased;
             () = &mut interrupt => return Ok(watch),
@@ -108,10 +109,13 @@ async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, 
                 let at = jiff::Timestamp::now();
                 for change in watch.take(&evidence, at) {
                     let output = &arguments.output;
-                    if output.format == Format::Table && !output.quiet && output.output.is_none() {
-                        print(&format!("{}\n", change_line(&change, at)))?;
+                    let is_told = output.format == Format::Table && !output.quiet && output.output.is_none();
+                    if is_told && !write_part(&format!("{}\n", change_line(&change, at)))? {
+                        return Ok(watch);
                     }
                 }
+                // Nobody is asked about what is not followed.
+                config.targets.retain(|target| !watch.is_cut || watch.follows(&target.host));
             }
         }
     }

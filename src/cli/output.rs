@@ -69,6 +69,19 @@ pub fn write_report(text: &str, output: Option<&Path>) -> Result<(), Error> {
     to_file(text, path, None).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
+/// Writes a part of what is told while it happens to standard output. False when nobody reads it any more.
+///
+/// # Errors
+/// When the text could not be written for another reason.
+pub fn write_part(text: &str) -> Result<bool, Error> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(source) => Err(Error::Write { path: "standard output".into(), source }),
+    }
+}
+
 /// Writes a text that only the owner of the file may read, whatever an earlier file of that name allowed.
 ///
 /// # Errors

@@ -96,6 +96,11 @@ impl Watch {
         lookups.filter_map(|observation| self.take_one(observation, at)).collect()
     }
 
+    /// Whether a name has a place among those that are followed.
+    pub fn follows(&self, endpoint: &str) -> bool {
+        self.series.iter().any(|series| series.endpoint == endpoint)
+    }
+
     fn take_one(&mut self, observation: &Observation, at: Timestamp) -> Option<Change> {
         let endpoint = observation.endpoint.clone()?;
         let transport = observation.detail.dns().map(|dns| dns.transport);
@@ -223,6 +228,18 @@ mod tests {
         assert_eq!((series.asked, series.answered, series.changes), (4, 3, 1));
         assert_eq!((series.ttl_min_seconds, series.ttl_max_seconds), (Some(10), Some(60)));
         assert_eq!(series.answers.iter().map(|seen| seen.count).collect::<Vec<_>>(), [2, 1]);
+    }
+
+    #[test]
+    fn what_finds_no_place_is_told_and_not_followed() {
+        let mut watch = Watch::default();
+        let host = |number: usize| format!("{number}.example");
+        for number in 0..=MOST_SERIES {
+            let mut evidence = round(&[1], 60);
+            evidence.observations[0].endpoint = Some(host(number));
+            assert_eq!(watch.take(&evidence, Timestamp::UNIX_EPOCH).len(), usize::from(number < MOST_SERIES));
+        }
+        assert!(watch.is_cut && watch.follows(&host(MOST_SERIES - 1)) && !watch.follows(&host(MOST_SERIES)));
     }
 
     #[test]

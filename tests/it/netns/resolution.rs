@@ -1,8 +1,10 @@
 //! Who answers what, and why this machine goes public: `dns` and the comparison in `check`, against real name servers.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
-use super::{BUCKET, REMOTE_BUCKET, check, run_command, run_seconds};
+use super::{BUCKET, REMOTE_BUCKET, check, lab_is_there, netlab, run_command, run_seconds};
 
 fn dns(scenario: &str, target: &str, arguments: &[&str]) -> Option<(Option<i32>, Value)> {
     run_command("dns", scenario, target, arguments, &[])
@@ -257,6 +259,20 @@ fn answers_are_followed_over_time() {
     assert!(series["answered"] == series["asked"] && series["ttl_max_seconds"] == 1, "{series:#}");
     let steady = list(&watch, "series").iter().find(|s| s["server"] == "119.29.29.29:53").expect("the given server");
     assert_eq!(steady["changes"], 0);
+}
+
+#[test]
+fn a_watch_that_nobody_reads_any_more_ends() {
+    if !lab_is_there() {
+        return;
+    }
+    let name = format!("t{}-watch-read", std::process::id());
+    let mut command = netlab(&["--name", &name, "run", "dns-rotate", "-u", "--", "sh", "-c"]);
+    command.arg("\"$0\" dns \"$1\" --watch-resolution 1 --for 25 | head -n 1");
+    let begun = Instant::now();
+    let output = command.args([env!("CARGO_BIN_EXE_cosprobe"), BUCKET]).output().expect("python3 runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1, "{output:?}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[test]
