@@ -18,7 +18,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-pub use interface::{Interface, InterfaceKind, interfaces};
+pub use interface::{Interface, InterfaceKind, interface_index, interfaces};
 pub use path::{
     Received, echo_trace_socket, keep_stamping, kernel_release, next_error, next_message, ping_group_range, set_ttl,
     tcp_trace_socket, time_of_day, udp_trace_socket,

@@ -104,6 +104,11 @@ pub struct Interface {
     pub addresses: Vec<IpAddr>,
 }
 
+/// The number of an interface, by its name or as it stands: what is behind `%` in a link-local address (RFC 4007, section 11).
+pub fn interface_index(name: &str) -> Option<u32> {
+    name.parse().ok().or_else(|| nix::net::if_::if_nametoindex(name).ok())
+}
+
 /// Reads the interfaces of this machine, or of the container (`RTM_GETLINK`, `RTM_GETADDR`): at most 64, oldest first. Where
 /// there are more, the pairs of containers come last.
 ///

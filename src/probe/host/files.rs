@@ -1,13 +1,14 @@
 //! The files that say how this machine looks names up. A line that cannot be read is skipped and reported.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::path::Path;
 
 use resolv_conf::{Config as ResolvConf, ParseError, ScopedIp};
 
 use crate::config::SystemFiles;
 use crate::evidence::{Detail, FailureKind, HostsFile, Outcome, ResolverConfiguration, SkippedLine, Stub, clean};
+use crate::sys;
 
 /// glibc reads the first three servers (resolv.conf(5), `MAXNS`).
 const MAX_SERVERS: usize = 3;
@@ -68,11 +69,14 @@ fn skipped_line(index: usize, line: &str, problem: &str) -> SkippedLine {
 fn servers(configuration: &ResolvConf) -> Vec<SocketAddr> {
     let mut servers = Vec::new();
     for server in configuration.nameservers.iter().take(MAX_SERVERS) {
-        let ip = match server {
-            ScopedIp::V4(ip) => IpAddr::V4(*ip),
-            ScopedIp::V6(ip, _) => IpAddr::V6(*ip),
+        let address = match server {
+            ScopedIp::V4(ip) => SocketAddr::new(IpAddr::V4(*ip), 53),
+            // A link-local address is one only together with its link.
+            ScopedIp::V6(ip, link) => {
+                let scope = link.as_deref().and_then(sys::interface_index).unwrap_or_default();
+                SocketAddrV6::new(*ip, 53, 0, scope).into()
+            }
         };
-        let address = SocketAddr::new(ip, 53);
         if !servers.contains(&address) {
             servers.push(address);
         }
@@ -217,6 +221,14 @@ mod tests {
     fn more_than_three_servers_are_cut_as_glibc_does() {
         let five = (1..=5).map(|last| format!("nameserver 192.0.2.{last}")).collect::<Vec<_>>().join("\n");
         assert_eq!(configuration(&five, "").servers.len(), 3);
+    }
+
+    #[test]
+    fn a_link_local_server_is_one_of_its_link() {
+        let read = configuration("nameserver fe80::1%lo\nnameserver fe80::1%7\nnameserver fe80::1%nosuchlink\n", "");
+        let servers: Vec<String> = read.servers.iter().map(ToString::to_string).collect();
+        assert_eq!(servers, ["[fe80::1%1]:53", "[fe80::1%7]:53", "[fe80::1]:53"]);
+        assert!(servers.iter().all(|server| server.parse::<SocketAddr>().is_ok()), "a saved report is read again");
     }
 
     #[test]
