@@ -49,8 +49,8 @@ pub(in crate::probe) async fn metadata(service: &MetadataService) -> (Outcome, D
         region: region.as_ref().ok().cloned().flatten(),
     };
     let outcome = match region {
-        Ok(Some(_)) => Outcome::Succeeded,
-        Ok(None) => Outcome::failed_with(FailureKind::Other, "it does not tell the region"),
+        Ok(Some(region)) if is_word(&region) => Outcome::Succeeded,
+        Ok(_) => Outcome::failed_with(FailureKind::Other, "it does not tell the region"),
         Err(outcome) => outcome,
     };
     (outcome, Detail::Metadata(seen))
@@ -76,6 +76,11 @@ async fn get(service: &MetadataService, path: String, end: Instant) -> Answer {
         (404, _) => Ok(None),
         (status, _) => Err(Outcome::failed_with(FailureKind::Other, &format!("it answers status {status}"))),
     }
+}
+
+/// Whether a text can be the name of a region. A page of somebody else's server shows no machine of Tencent's.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// Whether a text is a hardware address; anything else is not put into a path.
@@ -133,7 +138,8 @@ mod tests {
             assert_eq!(outcome.failure(), Some(FailureKind::Other));
             assert!(matches!(detail, Detail::Metadata(seen) if seen.has_no_public_ipv4 && seen.region.is_none()));
             let (odd, _tasks) = service(Some("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n\u{1b}[31m/x")).await;
-            let Detail::Metadata(seen) = metadata(&odd).await.1 else { panic!("no metadata") };
+            let (outcome, Detail::Metadata(seen)) = metadata(&odd).await else { panic!("no metadata") };
+            assert_eq!(outcome.failure(), Some(FailureKind::Other), "that is no region");
             assert_eq!((seen.region.as_deref(), seen.vpc_id, seen.local_ipv4), (Some("?[31m/x"), None, None));
         });
     }
