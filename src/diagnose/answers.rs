@@ -184,6 +184,7 @@ mod tests {
             (&["203.0.113.11", "203.0.113.10"][..], None, Relation::Same),
             (&["203.0.113.10"], None, Relation::Rotation),
             (&["203.0.113.99"], None, Relation::Rotation),
+            (&["203.0.114.10"], None, Relation::Different),
             (&["192.0.2.1"], Some("gz.example"), Relation::Rotation),
             (&["192.0.2.1"], Some("other.example"), Relation::Different),
             (&["169.254.0.47"], None, Relation::SplitHorizon),
@@ -194,5 +195,15 @@ mod tests {
             assert_eq!(relation(&reference, &dns(ips, alias)), expected, "{ips:?} {alias:?}");
         }
         assert_eq!(relation(&dns(&[], None), &reference), Relation::Unknown);
+    }
+
+    #[test]
+    fn one_network_of_ipv6_has_48_bits_and_one_private_address_makes_no_private_answer() {
+        let v6 = dns(&["2001:db8:1:2::10"], None);
+        assert_eq!(relation(&v6, &dns(&["2001:db8:1:99::77"], None)), Relation::Rotation);
+        assert_eq!(relation(&v6, &dns(&["2001:db8:2:2::10"], None)), Relation::Different);
+        let mixed = dns(&["169.254.0.47", "203.0.113.10"], None);
+        assert_eq!(relation(&mixed, &dns(&["203.0.113.10"], None)), Relation::Rotation);
+        assert_eq!(relation(&mixed, &dns(&["169.254.0.47"], None)), Relation::SplitHorizon);
     }
 }

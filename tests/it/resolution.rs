@@ -1,10 +1,10 @@
 //! Name servers on loopback: over TLS and HTTPS; and how long those are waited for that are only compared with.
 
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use cosprobe::cli::demo_job;
-use cosprobe::config::{Config, NameServer, When};
+use cosprobe::config::{Config, Family, NameServer, When};
 use cosprobe::evidence::{Dns, DnsTransport, FailureKind, NotRunReason, Observation, Outcome, ServerOrigin};
 use cosprobe::lab::Lab;
 use cosprobe::report::{Ended, Report};
@@ -146,4 +146,79 @@ fn no_more_questions_are_under_way_than_steps_may_be() {
     let mut question = [0; 1024];
     let asked = std::iter::from_fn(|| socket.recv(&mut question).ok()).count();
     assert_eq!(asked, 3, "of forty questions, as many as there are permits");
+}
+
+#[test]
+fn who_compares_waits_for_all_questions_however_many_wait_for_their_turn() {
+    let (_socket, server) = silent_server();
+    let report = checked("healthy-public", |config, _| {
+        look_up_only(config);
+        config.name_servers.comparison = vec![server];
+        config.questions.tries = 6;
+        (config.limits.concurrency, config.limits.attempt_timeout) = (2, Duration::from_millis(300));
+    });
+    assert_eq!(compared(&report), [&Outcome::failed(FailureKind::QueryTimeout); 12]);
+}
+
+/// A name server that answers one question with one answer after the other: addresses, or anything else.
+fn talkative_server(answers: Vec<Option<[u8; 4]>>) -> NameServer {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = NameServer::plain(socket.local_addr().unwrap(), DnsTransport::Udp, ServerOrigin::Given);
+    std::thread::spawn(move || {
+        let mut question = [0; 1024];
+        let (length, client) = socket.recv_from(&mut question).unwrap();
+        // The header and the question behind it: labels up to an empty one, type and class.
+        let end = 12 + question[12..length].iter().position(|byte| *byte == 0).unwrap() + 5;
+        for answer in answers {
+            let mut message = question[..end].to_vec();
+            match answer {
+                Some(address) => {
+                    // A response, recursion available; one question, one answer, no more.
+                    message[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+                    // The name of the question; A, IN, a minute, four bytes.
+                    message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+                    message.extend(address);
+                }
+                None => message.truncate(7),
+            }
+            socket.send_to(&message, client).unwrap();
+        }
+    });
+    server
+}
+
+#[test]
+fn further_answers_are_listened_for_past_what_is_none_and_four_are_enough() {
+    let others = (1..=6).map(|last| Some([192, 0, 2, last]));
+    let answers = [Some([203, 0, 113, 10]), None].into_iter().chain(others).collect();
+    let report = checked("healthy-public", |config, _| {
+        look_up_only(config);
+        config.family = Family::V4;
+        config.name_servers.extra = vec![talkative_server(answers)];
+    });
+    let asked = lookups(&report);
+    let [(observation, dns)] = asked.as_slice() else { panic!("{asked:#?}") };
+    assert_eq!(dns.addresses[0].ip, IpAddr::from([203, 0, 113, 10]));
+    let further: Vec<IpAddr> = dns.further_answers.iter().flat_map(|further| further.addresses.clone()).collect();
+    assert_eq!(further, [1, 2, 3, 4].map(|last| IpAddr::from([192, 0, 2, last])));
+    assert!(dns.answered_us.is_some_and(|us| us < 500_000) && observation.result_us() == dns.answered_us);
+    assert_eq!(report.verdict.code.as_deref(), Some("DNS006"), "{:?}", report.verdict);
+}
+
+#[test]
+fn a_control_group_is_probed_where_something_is_wrong_or_where_it_is_wanted() {
+    let controls = |scenario: &str, when: When| {
+        let report = checked(scenario, |config, _| config.control = when);
+        let hosts: Vec<String> = report.controls.iter().map(|control| control.target.host.clone()).collect();
+        let probed = |host: &String| report.evidence.iter().any(|o| o.endpoint.as_ref() == Some(host));
+        assert!(hosts.iter().all(probed), "{scenario}: {hosts:?}");
+        hosts.len()
+    };
+    assert_eq!(controls("all-refused", When::Auto), 4);
+    assert_eq!(controls("all-refused", When::Never), 0);
+    assert_eq!(controls("healthy-public", When::Auto), 0);
+    assert_eq!(controls("healthy-public", When::Always), 4);
+    for told_by_cos in ["bad-signature", "clock-skew"] {
+        assert_eq!(controls(told_by_cos, When::Auto), 0, "{told_by_cos}");
+    }
 }

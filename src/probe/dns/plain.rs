@@ -23,8 +23,12 @@ const LISTEN: Duration = Duration::from_secs(1);
 /// Further answers that are kept.
 const MAX_FURTHER_ANSWERS: usize = 4;
 
-/// Asks over UDP. The time limit is for the first answer; then, if that is wanted, further ones are listened for. Where no name server
-/// is, silence is what is hoped for, and not waited for any longer than that.
+/// How long a first answer is waited for. Where no name server is, silence is what is hoped for.
+fn patience(origin: ServerOrigin, limit: Duration) -> Duration {
+    if origin == ServerOrigin::Decoy { limit.min(LISTEN) } else { limit }
+}
+
+/// Asks over UDP. The time limit is for the first answer; then, if that is wanted, further ones are listened for.
 pub(super) async fn over_udp(
     context: &Context,
     server: SocketAddr,
@@ -38,8 +42,7 @@ pub(super) async fn over_udp(
     let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await.map_err(|error| failed(&error))?;
     socket.connect(server).await.map_err(|error| failed(&error))?;
     let begun = Instant::now();
-    let limit = context.config.limits.attempt_timeout;
-    let end = begun + if asked.server.origin == ServerOrigin::Decoy { limit.min(LISTEN) } else { limit };
+    let end = begun + patience(asked.server.origin, context.config.limits.attempt_timeout);
     let (mut garbage, mut wrong) = (None, 0_u32);
     let mut buffer = vec![0_u8; 4096];
     while Instant::now() < end {
@@ -144,5 +147,18 @@ fn udp_failure(error: &io::Error, server: SocketAddr) -> Outcome {
         Some(libc::ECONNREFUSED) => Outcome::failed(FailureKind::PortUnreachable),
         Some(libc::EHOSTUNREACH) => Outcome::failed(FailureKind::HostUnreachable),
         _ => tcp::local_failure(error, server),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_name_server_is_a_second_of_silence_is_enough() {
+        let limit = LISTEN * 3;
+        assert_eq!(patience(ServerOrigin::Decoy, limit), LISTEN);
+        assert_eq!(patience(ServerOrigin::Decoy, LISTEN / 2), LISTEN / 2);
+        assert_eq!(patience(ServerOrigin::System, limit), limit);
     }
 }

@@ -198,14 +198,35 @@ mod tests {
     fn stubs_are_known_by_their_address() {
         for (server, stub) in [
             ("127.0.0.53", Some(Stub::SystemdResolved)),
+            ("127.0.0.54", Some(Stub::SystemdResolved)),
             ("127.0.0.11", Some(Stub::Docker)),
             ("127.0.0.1", Some(Stub::Loopback)),
             ("::1", Some(Stub::Loopback)),
             ("169.254.20.10", Some(Stub::NodeLocalDns)),
+            ("169.254.25.10", Some(Stub::NodeLocalDns)),
+            ("169.254.21.10", None),
             ("183.60.83.19", None),
         ] {
             assert_eq!(configuration(&format!("nameserver {server}\n"), "").stub, stub, "{server}");
         }
+    }
+
+    #[test]
+    fn a_cluster_is_known_by_the_domain_of_its_services_and_nothing_else() {
+        for (search, stub) in [
+            ("ns.svc.cluster.local svc.cluster.local", Some(Stub::ClusterDns)),
+            ("svc.example", Some(Stub::ClusterDns)),
+            ("a.svc.example", None),
+            ("mysvc.example", None),
+        ] {
+            let read = configuration(&format!("nameserver 10.96.0.10\nsearch {search}\noptions ndots:0\n"), "");
+            assert_eq!((read.stub, read.ndots), (stub, Some(0)), "{search}");
+        }
+        assert_eq!(
+            configuration("nameserver 10.96.0.10\noptions ndots:1\n", "").ndots,
+            None,
+            "as where nothing is said"
+        );
     }
 
     #[test]
@@ -233,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_hosts_file_gives_every_address_of_a_name() {
-        let text = b"127.0.0.1 localhost\n192.0.2.1 a.example A2.example # a\n\xff\xfe bad\n2001:db8::1 a.EXAMPLE.\n192.0.2.9\nx a.example\n";
+        let text = b"127.0.0.1 localhost\n192.0.2.1 a.example A2.example # a\n\xff\xfe bad\n2001:db8::1 a.EXAMPLE.\n192.0.2.9\nx a.example\n192.0.2.1 b a.example\n";
         let (_directory, files) = files(text, b"", b"");
         let (outcome, detail) = hosts_file("a.example", &files.hosts);
         let Detail::HostsFile(file) = detail else { panic!("{detail:?}") };

@@ -10,6 +10,8 @@ use super::{Row, Words, directory, read};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
+    ("another-answer-and-a-nameless-cos", 0, "healthy", "public", "", ""),
+    ("both-families", 0, "healthy", "public", "", ""),
     ("cross-region", 0, "healthy", "public", "", ""),
     ("cross-region-private-elsewhere", 0, "degraded", "public", "DNS004:warning:medium", ""),
     ("custom-wrong-certificate-and-another-answer", 1, "unreachable", "public", "TLS002:error:medium", ""),
@@ -47,12 +49,15 @@ pub(super) const ROWS: &[Row] = &[
     ("dns004-stub-then-foreign", 0, "degraded", "public", "DNS002:warning:high DNS004:warning:high", ""),
     ("dns004-tcp-only", 0, "degraded", "public", "DNS004:warning:high", ""),
     ("dns004-unanswered", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
+    ("dnspod-private", 0, "healthy", "public", "", ""),
     ("doubled-again", 1, "unreachable", "public", "DNS006:error:high", "HTP001<DNS006 DNS005<DNS006"),
     ("doubled-elsewhere-only", 0, "healthy", "public", "", "DNS005<DNS006"),
     ("doubled-nxdomain", 1, "unreachable", "unknown", "DNS006:error:high", "DNS001<DNS006"),
+    ("doubled-private-and-public", 1, "degraded", "public", "DNS006:error:high", ""),
     ("doubled-retransmitted", 0, "degraded", "public", "DNS008:warning:high", ""),
     ("doubled-rotation", 0, "healthy", "public", "", ""),
     ("doubled-servfail-then-right", 0, "degraded", "public", "DNS003:warning:high", ""),
+    ("doubled-truncated", 0, "healthy", "public", "", ""),
     ("doubled-unrelated", 1, "unreachable", "public", "DNS006:error:high", "HTP001<DNS006 DNS005<DNS006"),
     ("extent-bucket", 1, "unreachable", "public", "TCP002:error:medium", ""),
     ("extent-cut-off", 1, "unreachable", "public", "TCP002:error:medium", ""),
@@ -71,6 +76,7 @@ pub(super) const ROWS: &[Row] = &[
     ("finance-zone", 0, "healthy", "public", "", ""),
     ("finance-zone-new", 0, "healthy", "public", "", ""),
     ("given-private-programs-public", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
+    ("hosts-file-and-own-mixed", 0, "degraded", "public", "HST003:warning:high", "DNS004<HST003"),
     ("hosts-private-dns-private", 0, "degraded", "private", "HST003:warning:high", ""),
     ("interface-down", 1, "unreachable", "unknown", "HST001:error:high", "DNS002<HST001"),
     ("interface-without-carrier", 1, "unreachable", "unknown", "HST001:error:high", "DNS002<HST001"),
@@ -85,14 +91,21 @@ pub(super) const ROWS: &[Row] = &[
     ("no-egress-dual-stack", 1, "unreachable", "public", "RTE003:error:medium", "TCP002<RTE003"),
     ("no-egress-no-controls", 1, "unreachable", "public", "RTE003:error:medium", "TCP002<RTE003"),
     ("no-egress-other-target-connects", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("no-egress-private-dead", 1, "unreachable", "private", "HST003:error:high DNS002:warning:high", "RTE002<HST003 TCP002<HST003"),
     ("no-egress-private-known", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
+    ("no-egress-prohibited", 1, "unreachable", "public", "RTE003:error:medium", "TCP004<RTE003"),
     ("no-egress-public-address", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("no-egress-refused", 1, "unreachable", "public", "TCP001:error:medium", ""),
+    ("no-egress-unreachable", 1, "unreachable", "public", "RTE003:error:medium", "TCP003<RTE003"),
+    ("private-classic-no-link-local-route", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
     ("private-no-route-of-its-own", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
+    ("private-routes-not-looked-at", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
     ("private-way-blackhole", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
     ("private-way-none", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
     ("private-way-plain", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
     ("private-way-prohibit", 1, "unreachable", "private", "RTE002:error:high", "TCP004<RTE002"),
     ("private-way-tunnel", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
+    ("private-way-tunnel-unknown", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
     ("private-way-tunnel-unnamed", 1, "unreachable", "private", "RTE002:error:high", "TCP002<RTE002"),
     ("private-way-unreachable", 1, "unreachable", "private", "RTE002:error:high", "TCP003<RTE002"),
     ("private-with-its-own-route", 1, "unreachable", "private", "RTE002:error:medium", "TCP002<RTE002"),
@@ -102,6 +115,7 @@ pub(super) const ROWS: &[Row] = &[
     ("resolvers-rotate-network", 0, "healthy", "public", "", ""),
     ("sinkhole-compared", 1, "unreachable", "unknown", "DNS006:error:high", ""),
     ("system-resolvers-differ", 0, "healthy", "public", "", ""),
+    ("untrusted-issuer-and-another-answer", 1, "unreachable", "public", "DNS006:error:medium", "TLS003<DNS006 DNS005<DNS006"),
     ("wrong-certificate-and-another-answer", 1, "unreachable", "public", "DNS006:error:medium", "TLS002<DNS006 DNS005<DNS006"),
     ("wrong-certificate-same-answer", 1, "unreachable", "public", "TLS002:error:high", ""),
 ];
@@ -162,6 +176,9 @@ const ENDS: &[Words] = &[
     ("localreject-rule-without-network", "HST005", "forbids connecting to 203.0.113.10:80"),
     ("private-way-plain", "RTE002", "which cannot be reached from here (connect timeout)"),
     ("private-with-its-own-route", "RTE002", "which cannot be reached from here (connect timeout)"),
+    ("private-classic-no-link-local-route", "RTE002", "which cannot be reached from here (connect timeout)"),
+    ("private-routes-not-looked-at", "RTE002", "which cannot be reached from here (connect timeout)"),
+    ("private-way-tunnel-unknown", "RTE002", "which cannot be reached from here (connect timeout)"),
 ];
 
 /// File, and words of the verdict.
@@ -175,6 +192,8 @@ const VERDICTS: &[(&str, &str)] = &[
 /// File, and every finding of it that is for information.
 #[rustfmt::skip]
 const INFORMED: &[(&str, &str)] = &[
+    ("another-answer-and-a-nameless-cos", "DNS005"),
+    ("both-families", ""),
     ("cross-region", "RTE001"),
     ("cross-region-private-elsewhere", ""),
     ("custom-wrong-certificate-and-another-answer", "DNS005 RTE007"),
@@ -186,9 +205,11 @@ const INFORMED: &[(&str, &str)] = &[
     ("dns004-not-own-private", ""),
     ("dns004-not-vpc-not-run", ""),
     ("dns004-not-vpc-public", ""),
+    ("dnspod-private", ""),
     ("doubled-again", "DNS005"),
     ("doubled-elsewhere-only", "DNS005 DNS006"),
     ("doubled-rotation", ""),
+    ("doubled-truncated", ""),
     ("fake-ip-compared", ""),
     ("finance-zone", "RTE008"),
     ("finance-zone-new", "RTE008"),
@@ -236,6 +257,20 @@ const EXTENTS: &[(&str, &str, &str)] = &[
     ("extent-two-buckets", "bucket bucket", "only this endpoint: cos.ap-guangzhou.myqcloud.com answers"),
     ("extent-unknown", "unknown", "the control group was not tried to its end (cos.ap-guangzhou.myqcloud.com, cos.ap-shanghai.myqcloud.com)"),
     ("dns004-foreign", "-", "-"),
+];
+
+/// File, and how each answer about the first endpoint goes together with what programs use: `unknown` for their own look-ups.
+#[rustfmt::skip]
+const RELATIONS: &[(&str, &str)] = &[
+    ("both-families", "unknown same same same same"),
+    ("decoy-answered", "unknown same same same"),
+    ("dns004-cache", "unknown split_horizon split_horizon"),
+    ("dns004-foreign", "unknown same same split_horizon split_horizon"),
+    ("dns004-hosts-file", "unknown rotation split_horizon split_horizon"),
+    ("doubled-truncated", "unknown unknown same"),
+    ("fake-ip-compared", "unknown forged different"),
+    ("resolvers-differ", "unknown same different"),
+    ("resolvers-rotate-alias", "unknown same rotation"),
 ];
 
 #[test]
@@ -299,6 +334,19 @@ fn how_far_a_fault_reaches_is_told() {
         let reason = endpoints[0].extent_reason.as_deref().unwrap_or("-");
         if found != extents.split(' ').collect::<Vec<_>>() || !reason.contains(words) {
             wrong.push(format!("{name}: {found:?}, '{reason}'"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn answers_are_told_with_how_they_go_together() {
+    let mut wrong = Vec::new();
+    for &(name, relations) in RELATIONS {
+        let answers = &evidence(name).endpoints[0].answers;
+        let found: Vec<Value> = answers.iter().map(|answer| json!(answer.relation)).collect();
+        if found != relations.split(' ').collect::<Vec<_>>() {
+            wrong.push(format!("{name}: {found:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
