@@ -142,7 +142,8 @@ class DnsServer:
             target = write_name(alias)
             records.append(write_record(owner, CNAME, ttl, target))
             owner = target
-        if behaviour == "rotate":
+        # Questions for AAAA take no turn: with them a round of questions would be as long as the list, and end where it began.
+        if behaviour == "rotate" and qtype == A:
             addresses = [COS_PUBLIC[next(self._turn) % len(COS_PUBLIC)]]
             ttl = 1
         wanted = {A: 4, AAAA: 6}.get(qtype)
