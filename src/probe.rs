@@ -13,7 +13,7 @@ mod tcp;
 mod tls;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::evidence::{Detail, NotRunReason, Observation, ObservationId, Outcome, Sample};
 use crate::plan::{Action, Step};
-use crate::sys;
+use crate::sys::{self, Interface};
 use crate::target::Protocol;
 
 use connection::Connections;
@@ -38,6 +38,7 @@ pub struct Context {
     secrets: http::Secrets,
     connections: Connections,
     roots: Arc<tls::Roots>,
+    interfaces: Arc<OnceLock<Vec<Interface>>>,
     cancelled: watch::Receiver<Option<NotRunReason>>,
     /// Where paths are traced: what makes the kernel stamp messages before the first of them is here.
     _stamping: Option<socket2::Socket>,
@@ -56,15 +57,25 @@ impl Context {
         let roots = Arc::new(tls::Roots::new(config.trust.ca_file.as_deref())?);
         let secrets = http::Secrets::of(credential.as_ref());
         let stamping = config.trace.and_then(|_| sys::keep_stamping());
-        let connections = Connections::default();
-        Ok(Arc::new(Self { config, credential, secrets, connections, roots, cancelled, _stamping: stamping }))
+        let (connections, interfaces) = (Connections::default(), Arc::default());
+        Ok(Arc::new(Self {
+            config,
+            credential,
+            secrets,
+            connections,
+            roots,
+            interfaces,
+            cancelled,
+            _stamping: stamping,
+        }))
     }
 
     /// The same run with another configuration and without a key.
     pub fn without_key(&self, config: Config) -> Arc<Self> {
         let (secrets, connections) = (http::Secrets::of(None), Connections::default());
-        let (roots, cancelled) = (Arc::clone(&self.roots), self.cancelled.clone());
-        Arc::new(Self { config, credential: None, secrets, connections, roots, cancelled, _stamping: None })
+        let (roots, interfaces) = (Arc::clone(&self.roots), Arc::clone(&self.interfaces));
+        let cancelled = self.cancelled.clone();
+        Arc::new(Self { config, credential: None, secrets, connections, roots, interfaces, cancelled, _stamping: None })
     }
 
     /// The configuration of the run.
@@ -83,6 +94,11 @@ impl Context {
         tokio::spawn(async move {
             context.roots.load().await;
         });
+    }
+
+    /// This machine's interfaces, read once in a run: where containers are, there are thousands.
+    fn interfaces(&self) -> &[Interface] {
+        self.interfaces.get_or_init(|| sys::interfaces().unwrap_or_default())
     }
 
     /// Whether the run is to end.
@@ -138,7 +154,7 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::AskMetadata => host::metadata(&context.config.metadata).await,
         Action::LookUp { name } => host::look_up(name, &context.config.limits, context.config.family).await,
         Action::Query(question) => dns::query(context, step, question).await,
-        Action::LookUpRoute => host::route_to(step.peer),
+        Action::LookUpRoute => host::route_to(context, step.peer),
         Action::Connect { keep } => tcp::connect(context, id, step, *keep).await,
         Action::Trace(plan) => path::trace(context, step, plan).await,
         Action::Handshake { server_name, for_signed_request } => {

@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 use crate::evidence::{
     DefaultRoute, Detail, FailureKind, Interface, Outcome, PolicyRule, RouteKind, RouteTo, Routes, TableRoute, clean,
 };
-use crate::probe::tcp;
+use crate::probe::{Context, tcp};
 use crate::sys;
 
 /// The network of Tencent's services inside a VPC, as far as a route may lead there by itself.
@@ -148,11 +148,11 @@ const fn kind_of(kind: sys::RouteKind) -> RouteKind {
 }
 
 /// The way that the kernel would send packets to one address.
-pub(in crate::probe) fn route_to(peer: Option<SocketAddr>) -> (Outcome, Detail) {
+pub(in crate::probe) fn route_to(context: &Context, peer: Option<SocketAddr>) -> (Outcome, Detail) {
     let Some(peer) = peer else { return (Outcome::failed(FailureKind::Internal), Detail::RouteTo(RouteTo::default())) };
     match sys::route_to(peer.ip()) {
         Ok(way) => {
-            let all = sys::interfaces().unwrap_or_default();
+            let all = context.interfaces();
             let found = all.iter().find(|interface| Some(&interface.name) == way.interface.as_ref());
             let route = RouteTo {
                 kind: kind_of(way.kind),
