@@ -7,7 +7,7 @@ use super::Finding;
 use super::answers::{AnswerView, answers};
 use super::resolvers::{can_be_private, cause, metadata};
 use super::verdict::{is_answered, is_broken_off};
-use super::view::{addresses_of_endpoint, listed, route_of};
+use super::view::{addresses_of_endpoint, cos_answered, listed, route_of};
 use crate::addr;
 use crate::config::Route;
 use crate::evidence::{Control, ControlKind, Evidence, NotRunReason, Observation, Outcome, Stage};
@@ -168,7 +168,8 @@ fn extent(evidence: &Evidence, target: &Target) -> Option<(Extent, String)> {
         return None;
     }
     if is_answered(evidence, target) {
-        return Some((Extent::Nothing, format!("{} itself answers", target.host)));
+        let who = if cos_answered(evidence, &target.host) { "COS answers for" } else { "somebody answers at" };
+        return Some((Extent::Nothing, format!("{who} {} itself", target.host)));
     }
     let names = listed(controls.iter().map(|control| control.target.host.as_str()));
     for (kind, extent) in CLOSEST {

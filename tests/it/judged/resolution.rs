@@ -248,7 +248,7 @@ const EXTENTS: &[(&str, &str, &str)] = &[
     ("extent-cut-off-in-part", "unknown", "the control group was not tried to its end"),
     ("extent-everything", "everything", "everything of COS: no answer from cos.ap-guangzhou.myqcloud.com, examplebucket"),
     ("extent-member-is-target", "bucket -", "only this endpoint: cos.ap-guangzhou.myqcloud.com answers"),
-    ("extent-nothing", "nothing", "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com itself answers"),
+    ("extent-nothing", "nothing", "COS answers for examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com itself"),
     ("extent-public-names", "public_names", "only the public names: cos-internal.ap-guangzhou.tencentcos.cn answers"),
     ("extent-region", "region", "only this region: cos.ap-shanghai.myqcloud.com answers"),
     ("extent-suffix", "suffix", "only this suffix: examplebucket-1250000000.cos.ap-guangzhou.tencentcos.cn answers"),
