@@ -57,8 +57,8 @@ pub(super) enum Cause {
     HostsFile(String),
     /// The name servers answer privately, and the look-up of programs is public: something keeps an old answer.
     Cache { nscd: bool },
-    /// systemd-resolved asks others.
-    SystemdResolved(Vec<String>),
+    /// systemd-resolved asks others, or others too.
+    SystemdResolved { others: Vec<String>, beside: bool },
     /// The DNS of a cluster or container runtime asks others.
     Container(String, Stub),
     /// A stub on this machine asks others.
@@ -78,8 +78,12 @@ impl Cause {
             Self::Cache { nscd: false } => {
                 "something between programs and name servers keeps another answer".to_owned()
             }
-            Self::SystemdResolved(behind) if behind.is_empty() => "systemd-resolved does not ask Tencent's".to_owned(),
-            Self::SystemdResolved(behind) => format!("systemd-resolved asks {} and not Tencent's", listed(behind)),
+            Self::SystemdResolved { others, beside } => match (others.is_empty(), beside) {
+                (true, true) => "systemd-resolved keeps another answer".to_owned(),
+                (true, false) => "systemd-resolved does not ask Tencent's".to_owned(),
+                (false, true) => format!("systemd-resolved asks {} beside Tencent's", listed(others)),
+                (false, false) => format!("systemd-resolved asks {} and not Tencent's", listed(others)),
+            },
             Self::Container(server, Stub::Docker) => format!("Docker's name server {server} does not ask Tencent's"),
             Self::Container(server, _) => format!("the cluster's name server {server} does not ask Tencent's"),
             Self::LocalStub(server) => format!("the name server on this machine, {server}, does not ask Tencent's"),
@@ -98,7 +102,10 @@ impl Cause {
                 "find out who answers with `getent ahosts NAME` against `nslookup NAME`: the order of hosts in /etc/nsswitch.conf, and caches"
                     .to_owned()
             }
-            Self::SystemdResolved(_) => {
+            Self::SystemdResolved { others, beside: true } if others.is_empty() => {
+                "empty its cache (`resolvectl flush-caches`)".to_owned()
+            }
+            Self::SystemdResolved { .. } => {
                 format!("set the link's name servers to {PAIR} (`resolvectl dns`, DNS= in its .network file, or DHCP), and no others")
             }
             Self::Container(_, Stub::Docker) => format!("let Docker ask {PAIR} (`dns` in /etc/docker/daemon.json)"),
@@ -125,7 +132,7 @@ pub(super) fn cause(evidence: &Evidence, target: &Target) -> Option<Cause> {
         return Some(Cause::Cache { nscd });
     };
     let dns = first.detail.dns()?;
-    let by_configuration = || by_stub(configuration.filter(|_| dns.system)?, first.peer?);
+    let by_configuration = || by_stub(evidence, configuration.filter(|_| dns.system)?, first.peer?);
     Some(match dns.transport {
         DnsTransport::Tls | DnsTransport::Https => Cause::Encrypted(listed(first.peer.map(server_name))),
         _ => by_configuration().unwrap_or_else(|| {
@@ -136,13 +143,19 @@ pub(super) fn cause(evidence: &Evidence, target: &Target) -> Option<Cause> {
 }
 
 /// What stands behind a server. The stub is the first server of the configuration; the others are none.
-fn by_stub(configuration: &ResolverConfiguration, server: SocketAddr) -> Option<Cause> {
+fn by_stub(evidence: &Evidence, configuration: &ResolverConfiguration, server: SocketAddr) -> Option<Cause> {
     let is_stub = configuration.servers.first() == Some(&server);
     let name = server_name(server);
     Some(match configuration.stub.filter(|_| is_stub)? {
         Stub::SystemdResolved => {
-            let behind = configuration.behind_stub.iter().map(|server| server.ip().to_string());
-            Cause::SystemdResolved(behind.collect())
+            let of_vpc = |o: &Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::TencentVpc);
+            let is_vpc = |ip: IpAddr| {
+                let mut asked = evidence.of_stage(Stage::Resolve).filter(|o| of_vpc(o));
+                asked.any(|o| o.peer.is_some_and(|peer| peer.ip() == ip))
+            };
+            let behind = || configuration.behind_stub.iter().map(SocketAddr::ip);
+            let others = behind().filter(|ip| !is_vpc(*ip)).map(|ip| ip.to_string()).collect();
+            Cause::SystemdResolved { others, beside: behind().any(is_vpc) }
         }
         stub @ (Stub::Docker | Stub::NodeLocalDns | Stub::ClusterDns) => Cause::Container(name, stub),
         Stub::Loopback | Stub::Unknown => Cause::LocalStub(name),

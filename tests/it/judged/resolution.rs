@@ -46,6 +46,8 @@ pub(super) const ROWS: &[Row] = &[
     ("dns004-region-unknown", 0, "degraded", "public", "DNS004:warning:medium", ""),
     ("dns004-resolved", 0, "degraded", "public", "DNS004:warning:high", ""),
     ("dns004-resolved-behind", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-resolved-beside", 0, "degraded", "public", "DNS004:warning:high", ""),
+    ("dns004-resolved-old", 0, "degraded", "public", "DNS004:warning:high", ""),
     ("dns004-stub-then-foreign", 0, "degraded", "public", "DNS002:warning:high DNS004:warning:high", ""),
     ("dns004-tcp-only", 0, "degraded", "public", "DNS004:warning:high", ""),
     ("dns004-unanswered", 1, "unreachable", "public", "DNS004:error:high", "TCP002<DNS004"),
@@ -166,6 +168,9 @@ pub(super) const SAID: &[Words] = &[
     ("private-way-tunnel", "RTE002", "exclude them from the VPN"),
     ("private-way-tunnel-unnamed", "RTE002", "this machine sends it into a tunnel, as VPNs do"),
     ("private-way-unreachable", "RTE002", "this machine's routing table refuses it (unreachable)"),
+    ("dns004-resolved-beside", "DNS004", "systemd-resolved asks 8.8.8.8 beside Tencent's"),
+    ("dns004-resolved-old", "DNS004", "systemd-resolved keeps another answer"),
+    ("dns004-resolved-old", "DNS004", "resolvectl flush-caches"),
 ];
 
 /// File, code, and the end of its summary: more is not said.
