@@ -78,6 +78,7 @@ pub(super) const ROWS: &[Row] = &[
     ("finance-zone", 0, "healthy", "public", "", ""),
     ("finance-zone-new", 0, "healthy", "public", "", ""),
     ("given-private-programs-public", 0, "degraded", "public", "DNS004:warning:high", "RTE004<DNS004"),
+    ("hosts-file-and-given-server", 0, "degraded", "public", "HST003:warning:high", ""),
     ("hosts-file-and-own-mixed", 0, "degraded", "public", "HST003:warning:high", "DNS004<HST003"),
     ("hosts-private-dns-private", 0, "degraded", "private", "HST003:warning:high", ""),
     ("interface-down", 1, "unreachable", "unknown", "HST001:error:high", "DNS002<HST001"),
@@ -276,6 +277,7 @@ const RELATIONS: &[(&str, &str)] = &[
     ("fake-ip-compared", "unknown forged different"),
     ("resolvers-differ", "unknown same different"),
     ("resolvers-rotate-alias", "unknown same rotation"),
+    ("hosts-file-and-given-server", "different"),
 ];
 
 #[test]
