@@ -10,7 +10,7 @@ use cosprobe::diagnose::{PeerSeries, addresses};
 use cosprobe::error::{Error, exit};
 use cosprobe::evidence::{Evidence, Outcome};
 use cosprobe::report::{AddressChange, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line};
-use cosprobe::run::ping::{Probed, is_own_failure, ping};
+use cosprobe::run::ping::{Probed, is_own_failure, ping, refusal};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -68,6 +68,9 @@ async fn all_rounds(
         let left = total.map(|total| total - done);
         let rounds = [left, arguments.resolve_every].into_iter().flatten().min();
         let (what, endpoints) = arguments.ping(config, &resolved, rounds);
+        if let Some(problem) = refusal(&what) {
+            return Err(Error::Start { what: "ICMP echo", problem });
+        }
         told.follow(&what.peers.iter().map(|(peer, _)| *peer).zip(endpoints).collect::<Vec<_>>());
         let (places, closed, is_last) = (told.places.clone(), told.closed.subscribe(), rounds == left);
         let stop = async {

@@ -176,6 +176,16 @@ pub async fn connect_once(to: SocketAddr, attempt_timeout: Duration) -> Sample {
     attempt.sample
 }
 
+/// Sends one ICMP echo request; the port says nothing.
+pub async fn echo_once(to: SocketAddr, attempt_timeout: Duration) -> Sample {
+    path::echo::echo(to, attempt_timeout).await
+}
+
+/// Why this user may not send ICMP echo to an address; `None` where it may.
+pub fn echo_refusal(to: SocketAddr) -> Option<String> {
+    path::echo::refusal(to)
+}
+
 /// The record of a step.
 pub(crate) fn observation(
     id: ObservationId,

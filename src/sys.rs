@@ -130,6 +130,11 @@ pub fn raise_file_limit() {
     }
 }
 
+/// How many files the process may have open; `None` where that is not told.
+pub fn file_limit() -> Option<usize> {
+    usize::try_from(getrlimit(Resource::RLIMIT_NOFILE).ok()?.0).ok()
+}
+
 /// Whether SIGHUP is ignored, as `nohup` has it.
 pub fn ignores_hangup() -> bool {
     let mut current = std::mem::MaybeUninit::<libc::sigaction>::zeroed();

@@ -43,7 +43,7 @@ pub(super) struct LookupArgs {
     /// Time for the whole run
     #[arg(long, value_name = "TIME", env = "COSPROBE_DEADLINE", default_value = "20", value_parser = values::positive_duration)]
     deadline: Duration,
-    /// Steps under way at the same time; 64, and 8 for `regions`
+    /// Steps under way at the same time; 64, 8 for `regions`, and 10000 connects for `ping`
     #[arg(long, value_name = "N", env = "COSPROBE_CONCURRENCY", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
     /// Name server to ask: system, vpc, dnspod, IP[:PORT], udp://…, tcp://…, tls://… or https://… (repeatable); without it, the
@@ -114,12 +114,17 @@ impl LookupArgs {
         })
     }
 
+    /// How many steps the user wants under way at the same time.
+    pub(super) fn concurrency(&self) -> Option<usize> {
+        self.concurrency.map(usize::from)
+    }
+
     /// Bounds in time and number; `otherwise` has those that no flag gives.
     pub(super) fn limits(&self, otherwise: &Limits) -> Limits {
         Limits {
             attempt_timeout: self.timeout,
             deadline: self.deadline,
-            concurrency: self.concurrency.map_or(otherwise.concurrency, usize::from),
+            concurrency: self.concurrency().unwrap_or(otherwise.concurrency),
             ..otherwise.clone()
         }
     }

@@ -18,15 +18,22 @@ use crate::error::{Error, usage};
 use crate::evidence::Evidence;
 use crate::plan::redirect;
 use crate::report::PingFormat;
-use crate::run::ping::Ping;
+use crate::run::ping::{Method, Ping};
+use crate::sys;
 use crate::target::Target;
 
 /// The shortest interval that needs no word of the user: a hundred connects a second to each peer.
 const SHORTEST: Duration = Duration::from_millis(10);
 
+/// Connects under way at the same time unless a flag tells otherwise, as far as the limit of open files goes.
+const CONCURRENCY: usize = 10_000;
+/// Open files that are no connects: the standard streams, the event loop, and those of the look-ups.
+const OTHER_FILES: usize = 32;
+
 /// Arguments of `ping`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 when a connect succeeded, 1 when none did, 3 when none could be tried. \
+#[command(after_help = "ICMP echo needs a group in net.ipv4.ping_group_range, and no root. \
+    Exit codes: 0 when a connect or an echo succeeded, 1 when none did, 3 when none could be tried. \
     While it runs on a terminal, Enter prints the figures so far.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct PingArgs {
@@ -43,6 +50,9 @@ pub struct PingArgs {
     #[arg(short, long, value_name = "N", env = "COSPROBE_PORT", value_delimiter = ',', default_value = "80,443",
         value_parser = clap::value_parser!(u16).range(1..))]
     port: Vec<u16>,
+    /// Send ICMP echo requests to each address instead of connecting
+    #[arg(long, conflicts_with_all = ["port", "connect_to"])]
+    icmp: bool,
     /// Connects to each address and port; without it, until an interrupt
     #[arg(short, long, value_name = "N", env = "COSPROBE_COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -171,9 +181,11 @@ impl PingArgs {
             of_host.entry(&view.endpoint).or_default().push(view);
         }
         for target in &config.targets {
+            let ports: Vec<u16> =
+                if self.icmp { vec![0] } else { target.services.iter().map(|service| service.port).collect() };
             for view in of_host.get(target.host.as_str()).into_iter().flatten() {
-                for service in &target.services {
-                    let peer = SocketAddr::new(view.ip, service.port);
+                for &port in &ports {
+                    let peer = SocketAddr::new(view.ip, port);
                     peers.push((peer, redirect(config, &target.host, peer).unwrap_or(peer)));
                     endpoints.push(target.host.clone());
                 }
@@ -181,12 +193,29 @@ impl PingArgs {
         }
         let limits = &config.limits;
         let ping = Ping {
+            method: if self.icmp { Method::IcmpEcho } else { Method::Tcp },
             peers,
             rounds,
             interval: self.interval,
             attempt_timeout: limits.attempt_timeout,
-            concurrency: limits.concurrency,
+            concurrency: self.lookup.concurrency().unwrap_or_else(|| most_at_once(sys::file_limit())),
         };
         (ping, endpoints)
+    }
+}
+
+/// As many connects as are wanted, within a limit of open files.
+fn most_at_once(file_limit: Option<usize>) -> usize {
+    file_limit.map_or(CONCURRENCY, |limit| limit.saturating_sub(OTHER_FILES).clamp(1, CONCURRENCY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connects_leave_files_for_the_rest() {
+        let most = [None, Some(1024), Some(1_000_000), Some(8)].map(most_at_once);
+        assert_eq!(most, [10_000, 992, 10_000, 1]);
     }
 }

@@ -4,6 +4,7 @@
 //! errors of a connect since Linux 5.8. A pass asks for all hops together; flows with one TCP port ask one hop after the other,
 //! because the kernel does not let two connects have the same ports and addresses.
 
+pub(super) mod echo;
 mod line;
 mod pace;
 mod packet;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::FORMAT_VERSION;
 use super::page::words;
-use crate::diagnose::{Figures, PeerSeries, Streak, milliseconds};
+use crate::diagnose::{Figures, PeerSeries, Streak};
 use crate::evidence::{Outcome, Sample};
 
 /// How connects and figures are written.
@@ -44,7 +44,8 @@ pub struct Pinged {
     pub at: Timestamp,
     /// Host of the endpoint.
     pub endpoint: String,
-    /// Address and port.
+    /// Address and port; the address alone where an ICMP echo was sent, which has port 0 here.
+    #[serde(serialize_with = "as_peer")]
     pub peer: SocketAddr,
     /// Number of the round, from 1.
     pub number: u64,
@@ -63,20 +64,27 @@ pub fn ping_line(pinged: &Pinged, format: PingFormat, with_time: bool) -> String
         PingFormat::Csv => {
             let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
             let Pinged { at, endpoint, peer, number: round, sample, .. } = pinged;
-            let outcome = sample.outcome.failure().map_or("connected", crate::evidence::FailureKind::as_str);
+            let good = if port_of(*peer).is_some() { "connected" } else { "answered" };
+            let outcome = sample.outcome.failure().map_or(good, crate::evidence::FailureKind::as_str);
             let figures =
                 [sample.elapsed_us, sample.kernel_rtt_us.map(u64::from), sample.syn_retransmits.map(u64::from)];
             let figures = figures.map(number).join(",");
-            format!("{at},{endpoint},{},{},{round},{outcome},{figures}\n", peer.ip(), peer.port())
+            let port = port_of(*peer).map_or_else(String::new, |port| port.to_string());
+            format!("{at},{endpoint},{},{port},{round},{outcome},{figures}\n", peer.ip())
         }
         PingFormat::Table => format!("{}\n", line(pinged, with_time)),
     }
 }
 
 fn line(pinged: &Pinged, with_time: bool) -> String {
-    let Pinged { at, peer, number, sample, .. } = pinged;
+    let Pinged { at, number, sample, .. } = pinged;
+    let peer = peer_words(pinged.peer);
+    let [connected, not_connected] = match port_of(pinged.peer) {
+        Some(_) => ["Connected to", "Not connected to"],
+        None => ["Reply from", "No reply from"],
+    };
     let time = if with_time { format!("[{}] ", at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ")) } else { String::new() };
-    let elapsed = sample.elapsed_us.map_or_else(String::new, milliseconds);
+    let elapsed = sample.elapsed_us.map_or_else(String::new, exact_milliseconds);
     let lost = match sample.syn_retransmits {
         Some(1) => ", 1 SYN lost".to_owned(),
         Some(count) if count > 1 => format!(", {count} SYN lost"),
@@ -86,17 +94,36 @@ fn line(pinged: &Pinged, with_time: bool) -> String {
     match &sample.outcome {
         Outcome::Succeeded => {
             let kernel =
-                sample.kernel_rtt_us.map_or_else(String::new, |us| format!(", RTT {}", milliseconds(us.into())));
-            format!("{time}Connected to {peer}: number={number} time={elapsed}{kernel}{lost}{warm_up}")
+                sample.kernel_rtt_us.map_or_else(String::new, |us| format!(", RTT {}", exact_milliseconds(us.into())));
+            format!("{time}{connected} {peer}: number={number} time={elapsed}{kernel}{lost}{warm_up}")
         }
         Outcome::Failed { kind, from, .. } => {
             let by = from.map_or_else(String::new, |from| format!(", says {from}"));
             let after = if elapsed.is_empty() { String::new() } else { format!(" after {elapsed}") };
-            format!("{time}Not connected to {peer}: number={number} {}{by}{after}{lost}{warm_up}", words(kind))
+            format!("{time}{not_connected} {peer}: number={number} {}{by}{after}{lost}{warm_up}", words(kind))
         }
         Outcome::NotRun { because } => format!("{time}{peer}: number={number} not run: {}", words(because)),
         Outcome::Unknown => format!("{time}{peer}: number={number} unknown"),
     }
+}
+
+/// A time with every microsecond: a private path takes few of them.
+fn exact_milliseconds(us: u64) -> String {
+    format!("{}.{:03} ms", us / 1000, us % 1000)
+}
+
+/// The port; `None` where an ICMP echo was sent.
+fn port_of(peer: SocketAddr) -> Option<u16> {
+    Some(peer.port()).filter(|port| *port != 0)
+}
+
+/// Address and port, or the address alone.
+fn peer_words(peer: SocketAddr) -> String {
+    port_of(peer).map_or_else(|| peer.ip().to_string(), |_| peer.to_string())
+}
+
+fn as_peer<S: serde::Serializer>(peer: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&peer_words(*peer))
 }
 
 /// Addresses of a name that came or went while it was pinged.
@@ -227,7 +254,7 @@ struct Document<'a> {
 struct Summary<'a> {
     endpoint: &'a str,
     ip: IpAddr,
-    port: u16,
+    port: Option<u16>,
     sent: u64,
     connected: u64,
     loss_percent: Option<f64>,
@@ -245,7 +272,7 @@ impl<'a> Summary<'a> {
         Self {
             endpoint: &series.endpoint,
             ip: series.peer.ip(),
-            port: series.peer.port(),
+            port: port_of(series.peer),
             sent: series.sent,
             connected: series.connected,
             loss_percent: series.loss_percent(),
@@ -308,7 +335,7 @@ mod tests {
     #[test]
     fn a_connect_is_told_as_telnet_users_know_it() {
         let good = pinged(Outcome::Succeeded, Some(16_200), 0);
-        let told = "Connected to 203.0.113.10:443: number=3 time=16.9 ms, RTT 16.2 ms\n";
+        let told = "Connected to 203.0.113.10:443: number=3 time=16.900 ms, RTT 16.200 ms\n";
         assert_eq!(ping_line(&good, PingFormat::Table, false), told);
         assert_eq!(ping_line(&good, PingFormat::Table, true), format!("[2026-11-24T08:00:00.250Z] {told}"));
         let csv = "2026-11-24T08:00:00.25Z,x.example,203.0.113.10,443,3,connected,16900,16200,0\n";
@@ -318,8 +345,20 @@ mod tests {
             from: Some("100.64.12.2".parse().unwrap()),
             message: None,
         };
-        let told = "Not connected to 203.0.113.10:443: number=3 admin prohibited, says 100.64.12.2 after 16.9 ms, 2 SYN lost\n";
+        let told = "Not connected to 203.0.113.10:443: number=3 admin prohibited, says 100.64.12.2 after 16.900 ms, 2 SYN lost\n";
         assert_eq!(ping_line(&pinged(failed, None, 2), PingFormat::Table, false), told);
+    }
+
+    #[test]
+    fn an_echo_has_no_port() {
+        let echo = |outcome| Pinged { peer: "203.0.113.10:0".parse().unwrap(), ..pinged(outcome, Some(200), 0) };
+        let told = |outcome, format| ping_line(&echo(outcome), format, false);
+        let reply = "Reply from 203.0.113.10: number=3 time=16.900 ms, RTT 0.200 ms\n";
+        assert_eq!(told(Outcome::Succeeded, PingFormat::Table), reply);
+        let silent = told(Outcome::failed(FailureKind::ResponseTimeout), PingFormat::Table);
+        assert!(silent.starts_with("No reply from 203.0.113.10: number=3 response timeout"), "{silent}");
+        assert!(told(Outcome::Succeeded, PingFormat::Csv).contains(",203.0.113.10,,3,answered,"));
+        assert!(told(Outcome::Succeeded, PingFormat::Jsonl).contains("\"peer\":\"203.0.113.10\""));
     }
 
     #[test]
@@ -351,7 +390,7 @@ mod tests {
         let heads = |line: &&str| !line.starts_with("---");
         assert!(text.lines().filter(heads).all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.contains("20 sent, 0 connected, 100.0% loss, 20 with lost SYN"), "{text}");
-        assert!(text.contains("never connected: [2001:db8::1]:443"), "{text}");
+        assert!(text.contains("never reached: [2001:db8::1]:443"), "{text}");
         assert!(text.contains("longest down 20 in a row, 00:00:00Z to 00:00:19Z (19 s)"), "{text}");
     }
 

@@ -1,4 +1,4 @@
-//! Connects again and again, paced, to the same peers, until the count is reached or the user ends it.
+//! Connects or echoes again and again, paced, to the same peers, until the count is reached or the user ends it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,9 +12,20 @@ use tokio::time::{Instant, sleep_until};
 use crate::evidence::{FailureKind, Outcome, Sample};
 use crate::probe;
 
+/// What is sent to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// A TCP connection, which is closed at once.
+    Tcp,
+    /// An ICMP echo request; the ports of the peers say nothing.
+    IcmpEcho,
+}
+
 /// What is connected to, and how often.
 #[derive(Debug, Clone)]
 pub struct Ping {
+    /// What is sent.
+    pub method: Method,
     /// The peers, each with where connections to it really go.
     pub peers: Vec<(SocketAddr, SocketAddr)>,
     /// How many rounds; `None`: until the user ends it.
@@ -67,11 +78,14 @@ pub async fn ping(ping: &Ping, stop: impl Future<Output = ()>, mut tell: impl Fn
                     Some(ended) = running.join_next() => note(ended, &mut tell),
                 }
             };
-            let attempt_timeout = ping.attempt_timeout;
+            let (method, attempt_timeout) = (ping.method, ping.attempt_timeout);
             running.spawn(async move {
                 let _permit = permit;
                 let at = Timestamp::now();
-                let sample = probe::connect_once(to, attempt_timeout).await;
+                let sample = match method {
+                    Method::Tcp => probe::connect_once(to, attempt_timeout).await,
+                    Method::IcmpEcho => probe::echo_once(to, attempt_timeout).await,
+                };
                 Probed { peer: index, round, at, sample }
             });
         }
@@ -95,6 +109,12 @@ fn note(ended: Result<Probed, tokio::task::JoinError>, tell: &mut impl FnMut(Pro
     }
 }
 
+/// Why this user may not send what is to be sent; `None` where it may.
+pub fn refusal(ping: &Ping) -> Option<String> {
+    let (_, to) = ping.peers.first().filter(|_| ping.method == Method::IcmpEcho)?;
+    probe::echo_refusal(*to)
+}
+
 /// Whether a connect says nothing about the network, because this machine could not even try.
 pub fn is_own_failure(sample: &Sample) -> bool {
     matches!(sample.outcome, Outcome::Failed { kind: FailureKind::TooManyFiles | FailureKind::NoFreePort, .. })
@@ -116,7 +136,7 @@ mod tests {
     fn to(peers: Vec<SocketAddr>, rounds: Option<u64>) -> Ping {
         let peers = peers.into_iter().map(|peer| (peer, peer)).collect();
         let (interval, attempt_timeout) = (Duration::from_millis(10), Duration::from_secs(3));
-        Ping { peers, rounds, interval, attempt_timeout, concurrency: 2 }
+        Ping { method: Method::Tcp, peers, rounds, interval, attempt_timeout, concurrency: 2 }
     }
 
     #[test]

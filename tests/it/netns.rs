@@ -5,6 +5,7 @@
 //! `COSPROBE_LAB=require` makes a skip a failure.
 
 mod path;
+mod ping;
 mod resolution;
 
 use std::io::Write;

@@ -145,6 +145,7 @@ fn what_cannot_be_is_refused() {
         (&["127.0.0.1:9", "-i", "0"], "--interval"),
         (&["127.0.0.1:70000"], "70000"),
         (&["127.0.0.1:9", "-6"], "address family"),
+        (&["127.0.0.1", "--icmp", "-p", "443"], "--port"),
         (&[], "nothing to connect to"),
     ] {
         let ran = Cosprobe::new(["ping"]).arguments(arguments).run();
@@ -153,4 +154,39 @@ fn what_cannot_be_is_refused() {
     }
     let (_listener, address) = open();
     assert_eq!(run(["ping", &address, "-c", "2", "-i", "1ms", "--fast"]).code, Some(0));
+}
+
+/// Listens with a full queue, so that the kernel drops SYNs to any address of loopback; the connections that fill it, and the port.
+fn dropping() -> (Socket, Vec<Socket>, u16) {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&std::net::SocketAddr::from(([0, 0, 0, 0], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let port = listener.local_addr().unwrap().as_socket().unwrap().port();
+    let fill = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let _ = socket.connect(&std::net::SocketAddr::from(([127, 0, 0, 1], port)).into());
+        socket
+    };
+    let filling = (0..3).map(|_| fill()).collect();
+    (listener, filling, port)
+}
+
+#[test]
+fn what_finds_no_file_left_is_no_loss_and_the_run_goes_on() {
+    let ((_listener, good), (_dropping, _filling, port)) = (open(), dropping());
+    let silent = (1..=60).map(|last| format!("127.0.0.{last}:{port}"));
+    let peers = [good.clone()].into_iter().chain(silent).collect::<Vec<_>>().join("\n");
+    let figures = |arguments: &[&str]| {
+        let all = ["ping", "--targets-from=-", "-c1", "--timeout=200ms", "--format=json"];
+        let ran = Cosprobe::with_open_files(40, all.iter().chain(arguments).copied()).input(&peers).run();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let document = ran.json();
+        let sum = |field: &str| document["series"].as_array().unwrap().iter().map(|s| s[field].as_u64().unwrap()).sum();
+        let sums: [u64; 3] = [sum("sent"), sum("connected"), sum("not_tried")];
+        sums
+    };
+    assert_eq!(figures(&[]), [61, 1, 0], "without a word of the user there are files for all");
+    let [sent, connected, not_tried] = figures(&["--concurrency=61"]);
+    assert!(not_tried > 0 && sent + not_tried == 61 && connected == 1, "{sent} {connected} {not_tried}");
 }

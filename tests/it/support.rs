@@ -80,8 +80,18 @@ pub(crate) struct Cosprobe {
 
 impl Cosprobe {
     pub(crate) fn new<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cosprobe"));
-        command.args(arguments).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(Command::new(env!("CARGO_BIN_EXE_cosprobe"))).arguments(arguments)
+    }
+
+    /// The same for a process that may open so many files.
+    pub(crate) fn with_open_files<'a>(most: u32, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_cosprobe")]);
+        Self::of(command).arguments(arguments)
+    }
+
+    fn of(mut command: Command) -> Self {
+        command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         // Also on a machine of Tencent, and where a test goes wrong, nothing leaves loopback.
         command.env("COSPROBE_METADATA", "never").env("COSPROBE_STS_URL", "http://127.0.0.1:1/");

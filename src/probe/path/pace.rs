@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// TTLs that are under way beyond the last hop that is known to be there. Each that is larger than the distance is a connection to
-/// the server.
-const WINDOW: u8 = 5;
+/// TTLs that are under way beyond the last hop that is known to be there: most of the way to a server is known after one round trip.
+/// Each that is larger than the distance is a connection to the server.
+const WINDOW: u8 = 8;
 /// When nothing happens for so long, further TTLs are tried: some hops never answer.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long an answer is waited for while nothing is known of the end. The kernel sends a SYN again after a second.
@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn the_window_moves_with_the_routers_that_answer() {
         let (mut pace, begun) = pace();
-        assert_eq!(sent(&mut pace, begun), [1, 2, 3, 4, 5]);
+        assert_eq!(sent(&mut pace, begun), [1, 2, 3, 4, 5, 6, 7, 8]);
         pace.answered(1, false, MS, begun + MS);
-        assert_eq!(sent(&mut pace, begun + MS), [6]);
+        assert_eq!(sent(&mut pace, begun + MS), [9]);
         pace.answered(3, false, 2 * MS, begun + 2 * MS);
-        assert_eq!(sent(&mut pace, begun + 2 * MS), [7, 8]);
+        assert_eq!(sent(&mut pace, begun + 2 * MS), [10, 11]);
         pace.answered(4, true, 120 * MS, begun + 120 * MS);
         assert_eq!(sent(&mut pace, begun + 400 * MS), [0_u8; 0], "the end is known");
         assert_eq!(pace.wake(begun + 120 * MS), Some(begun + 360 * MS), "hop 2 has three of the largest round trips");
@@ -159,17 +159,17 @@ mod tests {
     #[test]
     fn silence_moves_the_window_after_a_pause_and_ends() {
         let (mut pace, begun) = pace();
-        assert_eq!(sent(&mut pace, begun).len(), 5);
+        assert_eq!(sent(&mut pace, begun).len(), 8);
         assert_eq!(pace.wake(begun), Some(begun + 200 * MS));
         let mut now = begun;
-        let mut count = 5;
+        let mut count = 8;
         while let Some(wake) = pace.wake(now) {
             assert!(wake > now || now == begun);
             now = wake;
             count += sent(&mut pace, now).len();
         }
-        assert_eq!((count, now), (30, begun + 1900 * MS), "5 more every 200 ms, and 900 ms for the last ones");
-        assert_eq!((pace.known(), sent(&mut pace.again(), now)), (0, vec![1, 2, 3, 4, 5]));
+        assert_eq!((count, now), (30, begun + 1500 * MS), "8 more every 200 ms, and 900 ms for the last ones");
+        assert_eq!((pace.known(), sent(&mut pace.again(), now)), (0, (1..=8).collect::<Vec<_>>()));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::PingRun;
-use crate::diagnose::{Figures, PeerSeries, Streak, listed, milliseconds};
+use super::{PingRun, exact_milliseconds, peer_words, port_of};
+use crate::diagnose::{Figures, PeerSeries, Streak, listed};
 use crate::report::page::words;
 
 /// Widest bar of a histogram, in characters.
@@ -28,12 +28,13 @@ pub(super) fn table(run: &PingRun, with_histogram: bool) -> String {
 /// The figures of one peer, in some lines.
 fn of_peer(series: &PeerSeries) -> String {
     let loss = series.loss_percent().map_or_else(|| "nothing sent".to_owned(), |loss| format!("{loss:.1}% loss"));
+    let (answered, lost_syns) = match port_of(series.peer) {
+        Some(_) => ("connected", format!(", {} with lost SYN", series.with_syn_retransmits)),
+        None => ("answered", String::new()),
+    };
     let mut lines = vec![
-        format!("--- {} at {} ---", series.endpoint, series.peer),
-        format!(
-            "{} sent, {} connected, {loss}, {} with lost SYN",
-            series.sent, series.connected, series.with_syn_retransmits
-        ),
+        format!("--- {} at {} ---", series.endpoint, peer_words(series.peer)),
+        format!("{} sent, {} {answered}, {loss}{lost_syns}", series.sent, series.connected),
     ];
     for (name, times) in [("kernel RTT ", &series.kernel_rtt), ("user time  ", &series.connect)] {
         if let Some(figures) = times.figures() {
@@ -55,7 +56,7 @@ fn of_peer(series: &PeerSeries) -> String {
 
 /// The figures in milliseconds, below 80 columns.
 fn three_lines(figures: &Figures) -> String {
-    let ms = |us: u64| milliseconds(us).trim_end_matches(" ms").to_owned();
+    let ms = |us: u64| exact_milliseconds(us).trim_end_matches(" ms").to_owned();
     let main = [("min", figures.min), ("mean", figures.mean), ("median", figures.median), ("max", figures.max)];
     let more = [("p95", figures.p95), ("p99", figures.p99), ("stddev", figures.standard_deviation)];
     let told = |pairs: &[(&str, u64)]| {
@@ -83,7 +84,7 @@ fn histogram(series: &PeerSeries) -> String {
     classes
         .iter()
         .map(|(bound, count)| {
-            let up_to = format!("{}.{:03} ms", bound / 1000, bound % 1000);
+            let up_to = exact_milliseconds(*bound);
             format!("{up_to:>14}  {count:>8}  {}", bar(*count)).trim_end().to_owned() + "\n"
         })
         .collect()
@@ -97,19 +98,19 @@ fn comparison(run: &PingRun) -> String {
         run.series.iter().filter_map(|series| Some((median(&series)?, series))).collect();
     ranked.sort_by_key(|(us, series)| (*us, series.peer));
     let unreached: Vec<String> =
-        run.series.iter().filter(|series| series.connected == 0).map(|series| series.peer.to_string()).collect();
+        run.series.iter().filter(|series| series.connected == 0).map(|series| peer_words(series.peer)).collect();
     let mut text = String::new();
     if let [(best_us, best), .., (worst_us, worst)] = ranked.as_slice() {
         text = format!(
             "\nquickest  {} (median {})\nslowest   {} (median {})\n",
-            best.peer,
-            milliseconds(*best_us),
-            worst.peer,
-            milliseconds(*worst_us)
+            peer_words(best.peer),
+            exact_milliseconds(*best_us),
+            peer_words(worst.peer),
+            exact_milliseconds(*worst_us)
         );
     }
     if !unreached.is_empty() && run.series.len() > 1 {
-        text.extend(["never connected: ", &listed(unreached), "\n"]);
+        text.extend(["never reached: ", &listed(unreached), "\n"]);
     }
     text
 }
