@@ -19,6 +19,7 @@ mod output;
 mod ping;
 mod regions;
 mod resolver;
+mod schema;
 mod sign;
 mod temporary;
 mod trace;
@@ -36,6 +37,7 @@ pub use head::{CanaryArgs, HeadArgs};
 pub use output::{OutputArgs, write_part, write_report};
 pub use ping::PingArgs;
 pub use regions::RegionsArgs;
+pub use schema::SchemaArgs;
 pub use sign::{Answer, SignArgs};
 pub use trace::TraceArgs;
 
@@ -97,8 +99,8 @@ pub enum Command {
     Trace(Box<TraceArgs>),
     /// Make a COS request signature, pre-signed URL or upload form, or verify one; offline
     Sign(Box<SignArgs>),
-    /// Print the JSON Schema of the report
-    Schema,
+    /// Print the JSON Schema of the report, or of another document
+    Schema(SchemaArgs),
 }
 
 /// Arguments of `demo`.

@@ -15,7 +15,7 @@ use cosprobe::config::Config;
 use cosprobe::diagnose::Watch;
 use cosprobe::error::{Error, exit};
 use cosprobe::evidence::Evidence;
-use cosprobe::report::{Format, Report, Style, View, change_line, exit_code, render, schema, summary};
+use cosprobe::report::{Format, Report, Style, View, change_line, exit_code, render, summary};
 use cosprobe::run::{Ending, Progress};
 
 use progress::Shown;
@@ -55,7 +55,7 @@ fn execute(command: Command) -> Result<u8, Error> {
         Command::Regions(arguments) => regions(&arguments),
         Command::Sign(arguments) => answer(&block_on(arguments.answer())?),
         Command::Trace(arguments) => trace(&arguments),
-        Command::Schema => print(&schema()),
+        Command::Schema(arguments) => print(&arguments.text()),
     }
 }
 

@@ -16,9 +16,11 @@ mod table;
 mod watch;
 
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
-pub use path::{mtr_json, path_tables};
-pub use ping::{AddressChange, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line};
-pub use schema::schema;
+pub use path::{TraceDocument, mtr_json, path_tables, trace_json};
+pub use ping::{
+    AddressChange, PingDocument, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line,
+};
+pub use schema::{schema, schema_of};
 pub use table::latency;
 pub use watch::{change_line, summary};
 

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::network::NetworkArgs;
@@ -13,7 +14,7 @@ use crate::diagnose::{RegionView, rank};
 use crate::error::{Error, exit};
 use crate::evidence::{Evidence, Outcome};
 use crate::region::{ALIASES, REGIONS, Region, RegionState};
-use crate::report::latency;
+use crate::report::{FORMAT_VERSION, latency};
 use crate::run::Ending;
 use crate::target::{Protocol, Service, Target, TargetDefaults};
 
@@ -50,16 +51,31 @@ enum RegionsFormat {
     Json,
 }
 
+/// What `regions` writes as JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RegionsDocument<'a> {
+    /// Version of the format of all JSON documents.
+    format_version: &'static str,
+    /// `regions`.
+    kind: &'static str,
+    /// The regions; with `--probe`, the nearest first.
+    regions: &'a [Row],
+}
+
 /// One region in the JSON document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Row {
+    /// Its name in hosts.
     region: &'static str,
+    /// The city.
     place: &'static str,
+    /// The country.
     country: &'static str,
     /// Whether new buckets can be made there.
     is_open: bool,
     /// Finance zones have a private network of their own.
     is_finance: bool,
+    /// Other names for it.
     aliases: Vec<&'static str>,
     /// The service host, under which regions are measured.
     host: String,
@@ -112,7 +128,7 @@ impl RegionsArgs {
             RegionsFormat::Table => listing(&rows),
             // Strings and numbers only: nothing that JSON cannot say.
             RegionsFormat::Json => {
-                let document = serde_json::json!({"regions": rows});
+                let document = RegionsDocument { format_version: FORMAT_VERSION, kind: "regions", regions: &rows };
                 format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
             }
         };

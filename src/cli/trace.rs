@@ -1,7 +1,6 @@
 //! `trace`: the path to an endpoint, hop by hop, without privileges.
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
 use super::endpoints::EndpointArgs;
 use super::network::LookupArgs;
@@ -13,7 +12,7 @@ use crate::config::{
 use crate::diagnose::{PathView, paths};
 use crate::error::{Error, exit, usage};
 use crate::evidence::Evidence;
-use crate::report::{mtr_json, path_tables};
+use crate::report::{mtr_json, path_tables, trace_json};
 use crate::run::Ending;
 use crate::target::{Protocol, Service, Target};
 
@@ -132,11 +131,7 @@ impl TraceArgs {
         let paths = paths(evidence);
         let text = match self.format {
             TraceFormat::Table => path_tables(&paths),
-            // Strings and numbers only: nothing that JSON cannot say.
-            TraceFormat::Json => {
-                let document = json!({"paths": paths, "evidence": evidence.observations});
-                format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
-            }
+            TraceFormat::Json => trace_json(&paths, &evidence.observations),
             TraceFormat::MtrJson => mtr_json(&paths),
         };
         Answer { text, hints: Vec::new(), code: code(&paths, ending) }

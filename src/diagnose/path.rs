@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Spread;
@@ -11,7 +12,7 @@ use crate::evidence::{
 };
 
 /// The path to one address.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PathView {
     /// The observation that it comes from.
     pub observation: ObservationId,
@@ -42,7 +43,7 @@ pub struct PathView {
 }
 
 /// What a way ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PathEnd {
     /// The TTL.
     pub ttl: u8,
@@ -57,7 +58,7 @@ pub struct PathEnd {
 }
 
 /// An address that answers at two TTLs that are not neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Repeated {
     /// The address.
     pub address: IpAddr,
@@ -68,7 +69,7 @@ pub struct Repeated {
 }
 
 /// One hop.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HopView {
     /// The TTL.
     pub ttl: u8,
@@ -91,7 +92,7 @@ pub struct HopView {
 }
 
 /// One of the addresses that answer at a hop.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HopAddress {
     /// The address.
     pub address: IpAddr,
@@ -106,7 +107,7 @@ pub struct HopAddress {
 }
 
 /// What there is to know about a hop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HopFlag {
     /// Nothing answered, and hops behind it did: it forwards and keeps silent.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::view::{self, AddressView, PortView, Spread};
@@ -9,7 +10,7 @@ use crate::addr::AddressScope;
 use crate::evidence::{Evidence, NotRunReason, Outcome, Stage};
 
 /// What was measured to one region's service host.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RegionView {
     /// The region, as the target names it.
     #[serde(skip)]

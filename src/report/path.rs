@@ -3,18 +3,40 @@
 use std::net::IpAddr;
 
 use comfy_table::{CellAlignment, Table, presets};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::page::{Page, words};
-use super::{Style, View};
+use super::{FORMAT_VERSION, Style, View};
 use crate::diagnose::{HopAddress, HopFlag, HopView, PathEnd, PathView, Spread};
-use crate::evidence::{FailureKind, HopAnswer, Outcome, PathProtocol, PathStop};
+use crate::evidence::{FailureKind, HopAnswer, Observation, Outcome, PathProtocol, PathStop};
 
 /// Silent hops at the end of a path that stand in lines of their own.
 const MOST_SILENT: usize = 2;
 
 /// Characters of a name that are shown.
 const LONGEST_NAME: usize = 38;
+
+/// What `trace` writes as JSON.
+#[derive(Serialize, JsonSchema)]
+pub struct TraceDocument<'a> {
+    /// Version of the format of all JSON documents.
+    format_version: &'static str,
+    /// `trace`.
+    kind: &'static str,
+    /// What the traces come to.
+    paths: &'a [PathView],
+    /// What was observed: as in the report.
+    evidence: &'a [Observation],
+}
+
+/// The traces in one JSON document.
+pub fn trace_json(paths: &[PathView], evidence: &[Observation]) -> String {
+    let document = TraceDocument { format_version: FORMAT_VERSION, kind: "trace", paths, evidence };
+    // Strings and numbers only: nothing that JSON cannot say.
+    format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
+}
 
 /// All paths in tables; the text ends with a line end.
 pub fn path_tables(paths: &[PathView]) -> String {

@@ -1,17 +1,21 @@
 //! What pinging comes to: a line for each connect, and the figures of each peer at the end.
 
+mod document;
 mod figures;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::FORMAT_VERSION;
 use super::page::words;
-use crate::diagnose::{Figures, PeerSeries, Streak};
+use crate::diagnose::PeerSeries;
 use crate::evidence::{Outcome, Sample};
+
+pub use document::PingDocument;
+use document::{Summary, Unresolved};
 
 /// How connects and figures are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +42,16 @@ pub const fn ping_head(format: PingFormat) -> Option<&'static str> {
 }
 
 /// One connect as it is told.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Pinged {
     /// When it began.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// Host of the endpoint.
     pub endpoint: String,
     /// Address and port; the address alone where an ICMP echo was sent, which has port 0 here.
     #[serde(serialize_with = "as_peer")]
+    #[schemars(with = "String")]
     pub peer: SocketAddr,
     /// Number of the round, from 1.
     pub number: u64,
@@ -127,9 +133,10 @@ fn as_peer<S: serde::Serializer>(peer: &SocketAddr, serializer: S) -> Result<S::
 }
 
 /// Addresses of a name that came or went while it was pinged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AddressChange {
     /// When it was noticed.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// The name.
     pub endpoint: String,
@@ -218,85 +225,10 @@ pub fn ping_end(run: &PingRun, ended_at: Timestamp, format: PingFormat, with_his
             missing.chain(run.series.iter().map(|series| event("summary", Summary::of(series)))).collect()
         }
         PingFormat::Json => {
-            let document = Document {
-                format_version: FORMAT_VERSION,
-                kind: "ping",
-                started_at: run.started_at,
-                ended_at,
-                series: run.series.iter().map(Summary::of).collect(),
-                unresolved: run.unresolved.iter().map(Unresolved::of).collect(),
-                address_changes: &run.changes,
-                samples: &run.samples,
-                samples_left_out: run.samples_left_out,
-            };
             // Strings, numbers and times only: nothing that JSON cannot say.
+            let document = PingDocument::of(run, ended_at);
             format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
         }
-    }
-}
-
-/// The document at the end.
-#[derive(Serialize)]
-struct Document<'a> {
-    format_version: &'static str,
-    kind: &'static str,
-    started_at: Timestamp,
-    ended_at: Timestamp,
-    series: Vec<Summary<'a>>,
-    unresolved: Vec<Unresolved<'a>>,
-    address_changes: &'a [AddressChange],
-    samples: &'a VecDeque<Pinged>,
-    samples_left_out: u64,
-}
-
-/// The figures of one peer.
-#[derive(Serialize)]
-struct Summary<'a> {
-    endpoint: &'a str,
-    ip: IpAddr,
-    port: Option<u16>,
-    sent: u64,
-    connected: u64,
-    loss_percent: Option<f64>,
-    with_syn_retransmits: u64,
-    not_tried: u64,
-    kernel_rtt_us: Option<Figures>,
-    connect_us: Option<Figures>,
-    longest_up: Option<&'a Streak>,
-    longest_down: Option<&'a Streak>,
-    failures: BTreeMap<&'a str, u64>,
-}
-
-impl<'a> Summary<'a> {
-    fn of(series: &'a PeerSeries) -> Self {
-        Self {
-            endpoint: &series.endpoint,
-            ip: series.peer.ip(),
-            port: port_of(series.peer),
-            sent: series.sent,
-            connected: series.connected,
-            loss_percent: series.loss_percent(),
-            with_syn_retransmits: series.with_syn_retransmits,
-            not_tried: series.not_tried,
-            kernel_rtt_us: series.kernel_rtt.figures(),
-            connect_us: series.connect.figures(),
-            longest_up: series.longest_up.as_ref(),
-            longest_down: series.longest_down.as_ref(),
-            failures: series.failures.iter().map(|(word, count)| (word.as_str(), *count)).collect(),
-        }
-    }
-}
-
-/// A name without an address.
-#[derive(Serialize)]
-struct Unresolved<'a> {
-    endpoint: &'a str,
-    reason: &'a str,
-}
-
-impl<'a> Unresolved<'a> {
-    fn of((endpoint, reason): &'a (String, String)) -> Self {
-        Self { endpoint, reason }
     }
 }
 

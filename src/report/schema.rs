@@ -1,15 +1,21 @@
-//! The JSON Schema of the report, from the types that write it.
+//! The JSON Schemas of the report and of the smaller documents, from the types that write them.
 
+use schemars::JsonSchema;
 use serde_json::{Value, json};
 
 use super::Report;
 
-/// The schema as JSON text, ended by a line end.
+/// The schema of the report.
+pub fn schema() -> String {
+    schema_of::<Report>()
+}
+
+/// The schema of a document as JSON text, ended by a line end.
 ///
 /// Words and kinds of details are open: a reader with this schema must take those that a later version adds. So every closed
 /// list gets one more alternative, for what is not in it.
-pub fn schema() -> String {
-    let schema = schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Report>();
+pub fn schema_of<T: JsonSchema>() -> String {
+    let schema = schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     let mut schema = schema.to_value();
     open(&mut schema);
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();

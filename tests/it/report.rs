@@ -7,7 +7,7 @@
 use cosprobe::report::{FORMATS, Format, Report, Style, View, render, schema};
 use serde_json::Value;
 
-use crate::support::{Cosprobe, files, read, repository, run, schema_problems};
+use crate::support::{Cosprobe, files, problems_by, read, repository, run, schema_problems};
 
 /// The frozen reports: name and text.
 fn goldens() -> Vec<(String, String)> {
@@ -181,6 +181,31 @@ fn the_schema_in_the_docs_is_the_schema() {
     // Whole documents in a message would help nobody.
     assert!(read(PAGE) == schema(), "{PAGE} is not the schema any more: UPDATE=1 writes it anew");
     assert!(run(["schema"]).stdout == schema());
+}
+
+#[test]
+fn the_smaller_documents_fit_their_schemas_and_the_schemas_are_strict() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    for (kind, arguments) in [
+        (
+            "ping",
+            &["ping", &address, "localhost.invalid", "--resolver=127.0.0.1:1", "-c2", "-i10ms", "--format=json"][..],
+        ),
+        ("trace", &["trace", &address, "--format=json"]),
+        ("regions", &["regions", "--format=json"]),
+    ] {
+        let document = run(arguments.iter().copied()).json();
+        assert_eq!((&document["kind"], &document["format_version"]), (&kind.into(), &"1.0".into()));
+        let schema = run(["schema", kind]).stdout;
+        let problems = problems_by(&schema, &document);
+        assert!(problems.is_empty(), "{kind}: {problems:#?}");
+        for field in document.as_object().unwrap().keys() {
+            let mut without = document.clone();
+            without.as_object_mut().unwrap().remove(field);
+            assert!(!problems_by(&schema, &without).is_empty(), "{kind}: {field}");
+        }
+    }
 }
 
 #[test]

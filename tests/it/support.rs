@@ -307,7 +307,12 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 
 /// What is wrong with a report by the schema of reports.
 pub(crate) fn schema_problems(report: &Value) -> Vec<String> {
-    let schema: Value = serde_json::from_str(&cosprobe::report::schema()).unwrap();
+    problems_by(&cosprobe::report::schema(), report)
+}
+
+/// What is wrong with a document by a schema.
+pub(crate) fn problems_by(schema: &str, report: &Value) -> Vec<String> {
+    let schema: Value = serde_json::from_str(schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     validator.iter_errors(report).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }

@@ -1,0 +1,39 @@
+//! `schema`: which document's JSON Schema is printed.
+
+use clap::{Args, ValueEnum};
+
+use super::regions::RegionsDocument;
+use crate::report::{PingDocument, TraceDocument, schema, schema_of};
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The document
+    #[arg(value_name = "DOCUMENT", default_value = "report")]
+    document: Document,
+}
+
+/// The JSON documents that are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Document {
+    /// The report of `check`, `dns`, `head` and `demo`
+    Report,
+    /// What `trace --format json` prints
+    Trace,
+    /// What `ping --format json` prints
+    Ping,
+    /// What `regions --format json` prints
+    Regions,
+}
+
+impl SchemaArgs {
+    /// The schema, ended by a line end.
+    pub fn text(&self) -> String {
+        match self.document {
+            Document::Report => schema(),
+            Document::Trace => schema_of::<TraceDocument<'_>>(),
+            Document::Ping => schema_of::<PingDocument<'_>>(),
+            Document::Regions => schema_of::<RegionsDocument<'_>>(),
+        }
+    }
+}
