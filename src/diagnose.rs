@@ -22,6 +22,7 @@ mod regions;
 mod resolvers;
 mod route;
 mod series;
+mod slow;
 mod tcp;
 mod tls;
 mod verdict;
@@ -41,11 +42,12 @@ pub use regions::{RegionView, rank};
 pub use series::{Figures, PeerSeries, Streak, Times};
 pub use verdict::{Status, Verdict, verdict};
 pub(crate) use view::listed;
-pub use view::{AddressView, PortView, Spread, addresses, milliseconds, route_of};
+pub use view::{AddressView, PortView, addresses, milliseconds, route_of};
 pub use watch::{Change, Seen, Series, Watch};
 
 use crate::config::Policy;
 use crate::evidence::{Evidence, ObservationId};
+pub use crate::latency::Spread;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -191,6 +193,7 @@ const RULES: &[Rule] = &[
     route::rule,
     place::rule,
     tcp::rule,
+    slow::rule,
     mtu::rule,
     way::rule,
     tls::rule,

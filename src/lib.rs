@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod issuer;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod latency;
 pub mod plan;
 pub mod probe;
 pub mod region;

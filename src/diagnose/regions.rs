@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::view::{self, AddressView, PortView, Spread};
+use super::view::{self, AddressView, PortView};
 use crate::addr::AddressScope;
 use crate::evidence::{Evidence, NotRunReason, Outcome, Stage};
+use crate::latency::Spread;
 
 /// What was measured to one region's service host.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

@@ -212,12 +212,12 @@ impl PeerSeries {
             return;
         }
         let is_up = sample.outcome.is_success();
-        let lost_syn = sample.syn_retransmits.is_some_and(|count| count > 0);
+        let lost_syn = sample.lost_syn();
         self.sent += 1;
         self.with_syn_retransmits += u64::from(lost_syn);
         if is_up {
             self.connected += 1;
-            if let Some(us) = sample.kernel_rtt_us {
+            if let Some(us) = sample.kernel_rtt_us.filter(|_| !lost_syn) {
                 self.kernel_rtt.take(us.into());
             }
             if let Some(us) = sample.elapsed_us.filter(|_| !lost_syn) {
@@ -317,7 +317,8 @@ mod tests {
             (1, sample(Outcome::Succeeded, Some(100), 0)),
             (2, failed()),
             (3, failed()),
-            (4, sample(Outcome::Succeeded, None, 1)),
+            // A kernel that counts the lost time in.
+            (4, sample(Outcome::Succeeded, Some(1_000_100), 1)),
             (5, sample(Outcome::Succeeded, Some(200), 0)),
             (6, sample(Outcome::Succeeded, Some(300), 0)),
         ] {

@@ -6,21 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::codes::{TCP001, TCP002, TCP003, TCP004, TCP005, TCP006, TCP007, TCP008, TCP009, TCP011};
-use super::view::{addresses, cos_answered, listed, milliseconds};
-use super::{AddressView, CodeRow, Confidence, Finding, Severity, Spread};
+use super::codes::{TCP001, TCP002, TCP003, TCP004, TCP005, TCP007, TCP008, TCP009, TCP011};
+use super::view::{cos_answered, listed};
+use super::{CodeRow, Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
 use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, Stage};
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
-    let views = addresses(evidence);
     let mut findings = Vec::new();
     for target in &evidence.targets {
         findings.extend(Connects::new(evidence, &target.host).findings());
-        let of_target: Vec<&AddressView> = views.iter().filter(|view| view.endpoint == target.host).collect();
         findings.extend(syn_loss(evidence, &target.host, policy));
-        findings.extend(slow_path(&target.host, &of_target, policy));
     }
     findings
 }
@@ -231,10 +228,7 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
         let ended = tcp.samples.iter().filter(|sample| !matches!(sample.outcome, Outcome::NotRun { .. }));
         let lost_here = ended
             .clone()
-            .filter(|sample| {
-                sample.syn_retransmits.is_some_and(|count| count > 0)
-                    || sample.outcome.failure().is_some_and(|kind| !kind.is_local())
-            })
+            .filter(|sample| sample.lost_syn() || sample.outcome.failure().is_some_and(|kind| !kind.is_local()))
             .count();
         sent += ended.count();
         lost += lost_here;
@@ -259,39 +253,4 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
         .help("you: repeat with more samples (-c 50) to see the share of loss")
         .help("network team or ISP: look for a congested or faulty link; compare with another network");
     Some(finding)
-}
-
-/// Slow as such, or slow beside the other addresses.
-fn slow_path(host: &str, views: &[&AddressView], policy: &Policy) -> Option<Finding> {
-    let mut slow: Vec<(&AddressView, ObservationId, u64)> = Vec::new();
-    let medians: Vec<(&AddressView, ObservationId, u64)> =
-        views.iter().filter_map(|view| median_of(view).map(|(id, median)| (*view, id, median))).collect();
-    let fastest = medians.iter().map(|(_, _, median)| *median).min()?;
-    for &(view, id, median) in &medians {
-        let limit_ms =
-            if view.scope == AddressScope::Private { policy.slow_private_rtt_ms } else { policy.slow_public_rtt_ms };
-        let slower_than_siblings = median >= fastest * 5 && median >= fastest + 100_000;
-        if median > u64::from(limit_ms) * 1000 || slower_than_siblings {
-            slow.push((view, id, median));
-        }
-    }
-    let &(view, first, median) = slow.first()?;
-    let all = slow.len() == medians.len();
-    let others = if all { String::new() } else { format!(" while another address needs {}", milliseconds(fastest)) };
-    let summary = format!("the round trip to {host} ({}) takes {}{others}", view.ip, milliseconds(median));
-    let finding = Finding::new(&TCP006, host, first, summary)
-        .citing(slow.iter().map(|(_, id, _)| *id))
-        .confidence(Confidence::high_if(view.ports.iter().map(|port| port.connected).sum::<u32>() >= 5))
-        .help("you: use a bucket in a nearer region, the private network, or the acceleration endpoint")
-        .help("network team or ISP: where the region is near, compare the route with that of another network");
-    Some(finding)
-}
-
-/// The lower median of an address's ports, with its observation.
-fn median_of(view: &AddressView) -> Option<(ObservationId, u64)> {
-    let of_port = |rtt: Option<Spread>| rtt.map(|spread| spread.median);
-    view.ports
-        .iter()
-        .filter_map(|port| Some((port.observation, of_port(port.kernel_rtt_us)?)))
-        .min_by_key(|(id, m)| (*m, *id))
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::addr::{self, AddressScope};
 use crate::config::Route;
 use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, Sample, Stage};
+use crate::latency::Spread;
 
 /// One address of an endpoint, with everything that was measured about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,35 +50,10 @@ pub struct PortView {
     pub mss_bytes: Option<u32>,
 }
 
-/// The spread of some measured times, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Spread {
-    /// How many values.
-    pub count: u32,
-    /// The smallest.
-    pub min: u64,
-    /// The middle one; of an even number the lower of the two.
-    pub median: u64,
-    /// The largest.
-    pub max: u64,
-}
-
-impl Spread {
-    /// The spread of some values; `None` of none.
-    pub fn of(values: impl IntoIterator<Item = u64>) -> Option<Self> {
-        let mut sorted: Vec<u64> = values.into_iter().collect();
-        sorted.sort_unstable();
-        let (&min, &max) = (sorted.first()?, sorted.last()?);
-        let median = sorted[(sorted.len() - 1) / 2];
-        Some(Self { count: u32::try_from(sorted.len()).unwrap_or(u32::MAX), min, median, max })
-    }
-}
-
 impl PortView {
     fn new(observation: &Observation) -> Option<Self> {
         let tcp = observation.detail.tcp()?;
         let ended = |sample: &&Sample| !matches!(sample.outcome, Outcome::NotRun { .. });
-        let retransmitted = |sample: &Sample| sample.syn_retransmits.is_some_and(|count| count > 0);
         let successes = || tcp.samples.iter().filter(|sample| sample.outcome.is_success());
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Some(Self {
@@ -86,9 +62,9 @@ impl PortView {
             outcome: observation.outcome.clone(),
             attempts: count(tcp.samples.iter().filter(ended).count()),
             connected: count(successes().count()),
-            with_syn_retransmits: count(tcp.samples.iter().filter(|sample| retransmitted(sample)).count()),
-            kernel_rtt_us: Spread::of(successes().filter_map(|sample| sample.kernel_rtt_us.map(u64::from))),
-            connect_us: Spread::of(successes().filter(|s| !retransmitted(s)).filter_map(|sample| sample.elapsed_us)),
+            with_syn_retransmits: count(tcp.samples.iter().filter(|sample| sample.lost_syn()).count()),
+            kernel_rtt_us: Spread::of_kernel_rtt(tcp),
+            connect_us: Spread::of_connect_time(tcp),
             mss_bytes: successes().find_map(|sample| sample.mss_bytes),
         })
     }
@@ -229,13 +205,6 @@ pub(crate) fn listed<T: ToString>(items: impl IntoIterator<Item = T>) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spreads() {
-        assert_eq!(Spread::of([]), None);
-        assert_eq!(Spread::of([5]), Some(Spread { count: 1, min: 5, median: 5, max: 5 }));
-        assert_eq!(Spread::of([9, 1, 3, 2]), Some(Spread { count: 4, min: 1, median: 2, max: 9 }));
-    }
 
     #[test]
     fn routes_combine() {

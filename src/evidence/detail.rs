@@ -142,6 +142,13 @@ pub struct Sample {
     pub local: Option<SocketAddr>,
 }
 
+impl Sample {
+    /// Whether a SYN had to be sent again. The times of such a connect are those of the kernel's patience and not of the way.
+    pub fn lost_syn(&self) -> bool {
+        self.syn_retransmits.is_some_and(|count| count > 0)
+    }
+}
+
 /// Reads the detail of one kind, `None` for the others.
 macro_rules! accessors {
     ($($name:ident: $variant:ident),+ $(,)?) => {

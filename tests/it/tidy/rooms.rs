@@ -19,10 +19,14 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("credential", &["error", "sign::mask"]),
     ("issuer", &["credential", "error", "evidence::clean", "sign"]),
     ("evidence", &["target"]),
-    ("plan", &["config", "target", "addr", "region", "evidence"]),
+    ("latency", &["evidence", "addr", "config::Policy"]),
+    ("plan", &["config", "target", "addr", "region", "evidence", "latency"]),
     ("probe", &["config", "target", "evidence", "plan", "sign", "credential", "sys", "error"]),
     ("run", &["plan", "probe", "evidence", "config"]),
-    ("diagnose", &["evidence", "target", "addr", "region", "sign::difference", "config::Policy", "config::Route"]),
+    (
+        "diagnose",
+        &["evidence", "target", "addr", "region", "latency", "sign::difference", "config::Policy", "config::Route"],
+    ),
     ("report", &["evidence", "diagnose", "target", "config::Policy", "error::exit"]),
     ("lab", &["addr", "config", "error", "region", "sign", "target"]),
     ("cli", &["*"]),
@@ -48,8 +52,20 @@ const CRATES: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms of plain data and pure functions.
-const PURE: &[&str] =
-    &["error", "addr", "region", "sign", "target", "config", "credential", "evidence", "plan", "diagnose", "report"];
+const PURE: &[&str] = &[
+    "error",
+    "addr",
+    "region",
+    "sign",
+    "target",
+    "config",
+    "credential",
+    "evidence",
+    "latency",
+    "plan",
+    "diagnose",
+    "report",
+];
 
 /// Words that read a clock, do I/O, or wait.
 const IMPURE: &[&str] =
