@@ -53,6 +53,8 @@ pub struct Config {
     pub trace: Option<Trace>,
     /// Whether paths are traced in a check: by itself where a connect fails, or where somebody else answers than COS.
     pub trace_in_check: When,
+    /// Whether the same source ports are tried again where some connects to a peer got no answer and others did.
+    pub retry_ports: bool,
     /// How the evidence is judged.
     pub policy: Policy,
 }

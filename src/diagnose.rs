@@ -10,6 +10,7 @@ mod canary;
 pub mod codes;
 mod dns;
 mod endpoint;
+mod flow;
 mod fold;
 mod forged;
 mod host;
@@ -193,6 +194,7 @@ const RULES: &[Rule] = &[
     route::rule,
     place::rule,
     tcp::rule,
+    flow::rule,
     slow::rule,
     mtu::rule,
     way::rule,

@@ -12,6 +12,7 @@ mod machine;
 mod names;
 mod path;
 mod request_id;
+mod source_ports;
 
 use std::net::SocketAddr;
 
@@ -27,6 +28,7 @@ pub use machine::*;
 pub use names::*;
 pub use path::*;
 pub use request_id::RequestIdHint;
+pub use source_ports::*;
 
 use crate::target::Target;
 
@@ -53,6 +55,8 @@ pub enum Stage {
     PathMtu,
     /// HTTP requests and their answers.
     HttpRoundTrip,
+    /// Connects from source ports that failed, again and again, where others passed.
+    SourcePorts,
     /// A word of a later version of the report.
     #[serde(other)]
     Unknown,
@@ -60,7 +64,7 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in the order in which they run.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Host,
         Self::Resolve,
         Self::Route,
@@ -69,6 +73,7 @@ impl Stage {
         Self::TlsHandshake,
         Self::PathMtu,
         Self::HttpRoundTrip,
+        Self::SourcePorts,
     ];
 
     /// The stage as a phrase for people.
@@ -82,6 +87,7 @@ impl Stage {
             Self::TlsHandshake => "TLS handshake",
             Self::PathMtu => "trying smaller segments",
             Self::HttpRoundTrip => "HTTP request",
+            Self::SourcePorts => "connecting again from the same ports",
             Self::Unknown => "unknown stage",
         }
     }

@@ -15,6 +15,7 @@ mod path;
 mod reason;
 mod resolve;
 mod search;
+mod source_ports;
 mod step;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ pub use control::{config_for as control_config, controls};
 pub use http::{Payload, RequestPlan};
 pub use path::TracePlan;
 pub use resolve::comparison_steps;
+pub use source_ports::PORTS_OF_A_KIND;
 pub use step::{Action, Question, Step};
 
 /// The next steps of a stage; empty when the stage is complete.
@@ -51,6 +53,7 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::PathMtu, _) => mtu::steps(config, evidence),
         (Stage::HttpRoundTrip, false) => http::first_steps(config, evidence),
         (Stage::HttpRoundTrip, true) => follow_up_steps(config, evidence),
+        (Stage::SourcePorts, _) => source_ports::steps(config, evidence),
         _ => Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ mod http;
 mod mtu;
 mod path;
 mod search;
+mod source_ports;
 mod tcp;
 mod tls;
 
@@ -163,6 +164,7 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::HandshakeClamped { server_name, mss_bytes } => {
             mtu::handshake(context, step, server_name, *mss_bytes).await
         }
+        Action::TrySourcePorts { failed, passed } => source_ports::try_ports(context, step, failed, passed).await,
         Action::Request(request) => http::round_trip(context, id, step, request).await,
         Action::SearchBucket { .. } => search::search(context, step).await,
         Action::RecordKey => (Outcome::Succeeded, Detail::Key(context.config.signing.key.clone())),

@@ -129,6 +129,7 @@ impl CheckArgs {
             canary: None,
             trace: None,
             trace_in_check: self.trace.into(),
+            retry_ports: true,
             policy: Policy {
                 expect: self.expect.map(|route| match route {
                     ExpectedRoute::Private => Route::Private,

@@ -77,6 +77,7 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         canary: scenario.canary.map(|key| Canary { key: key.to_owned(), by: CanaryMethod::Put }),
         trace: None,
         trace_in_check: When::Auto,
+        retry_ports: true,
         policy: Policy::default(),
     };
     let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);

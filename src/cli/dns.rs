@@ -115,6 +115,7 @@ impl DnsArgs {
             canary: None,
             trace: None,
             trace_in_check: When::Never,
+            retry_ports: false,
             policy: Policy::default(),
         };
         let labels: BTreeMap<String, String> = self.label.iter().cloned().collect();

@@ -136,6 +136,7 @@ impl PingArgs {
             canary: None,
             trace: None,
             trace_in_check: When::Never,
+            retry_ports: false,
             policy: Policy::default(),
         })
     }

@@ -113,6 +113,7 @@ impl RegionsArgs {
             canary: None,
             trace: None,
             trace_in_check: When::Never,
+            retry_ports: false,
             policy: Policy::default(),
         }))
     }

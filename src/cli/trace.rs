@@ -114,6 +114,7 @@ impl TraceArgs {
             search_regions: false,
             canary: None,
             trace_in_check: When::Never,
+            retry_ports: false,
             trace: Some(Trace {
                 protocol,
                 max_ttl: self.max_ttl,

@@ -85,6 +85,8 @@ codes! {
         [TCP001 TCP002 TCP003 TCP004];
     TCP008 "port-80-blocked" Warning "port 80 does not work while port 443 does" [TCP001 TCP002 TCP003 TCP004];
     TCP009 "port-443-blocked" Error "port 443 does not work while port 80 does" [TCP001 TCP002 TCP003 TCP004];
+    TCP010 "broken-flow" Warning "connects from some source ports fail every time while others pass"
+        [TCP002 TCP005 TCP007 TCP008 TCP009 TCP011];
     TCP011 "ipv6-broken" Warning "IPv6 does not work while IPv4 does" [TCP001 TCP002 TCP003 TCP004 TCP007];
     PTH001 "mtu-black-hole" Error "large packets get lost on the way, and nobody says so" [TLS005 HTP005];
     PTH002 "path-ends" Info "where the way to an address that does not answer is seen to end" [];

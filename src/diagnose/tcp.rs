@@ -11,7 +11,7 @@ use super::view::{cos_answered, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
-use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, Stage};
+use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, PortTrial, Stage};
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -240,9 +240,17 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
     if lost * 100 <= sent * policy.syn_loss_percent as usize {
         return None;
     }
-    let summary = format!("{lost} of {sent} connects to {host} failed or needed more than one SYN, the others did not");
+    let mut summary =
+        format!("{lost} of {sent} connects to {host} failed or needed more than one SYN, the others did not");
+    let mixed: Vec<&Observation> = evidence.of_endpoint(Stage::SourcePorts, host).filter(|o| is_mixed(o)).collect();
+    if !mixed.is_empty() {
+        summary.push_str(
+            "; connects from one and the same source port now pass and now fail, so no single way of several is broken",
+        );
+    }
     let finding = Finding::new(&TCP005, host, first, summary)
         .citing(cited)
+        .citing(mixed.iter().map(|o| o.id))
         .confidence(if sent >= 20 {
             Confidence::High
         } else if sent >= 5 {
@@ -253,4 +261,9 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
         .help("you: repeat with more samples (-c 50) to see the share of loss")
         .help("network team or ISP: look for a congested or faulty link; compare with another network");
     Some(finding)
+}
+
+/// Whether connects from one source port now passed and now failed.
+fn is_mixed(observation: &Observation) -> bool {
+    observation.detail.source_ports().is_some_and(|tried| tried.ports.iter().any(PortTrial::is_mixed))
 }

@@ -28,7 +28,11 @@ fn connects(evidence: &Evidence, host: &str, peer: Option<SocketAddr>) -> Vec<Ob
 /// Where the way stops that does not reach the address.
 fn ends(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<Finding> {
     let host = target.host.as_str();
-    let ended = |view: &&&PathView| matches!(view.stop, PathStop::Silent | PathStop::Unreachable);
+    let any_connected = |view: &PathView| {
+        evidence.of_endpoint(Stage::Connect, host).any(|o| o.peer == view.peer && o.outcome.is_success())
+    };
+    let ended =
+        |view: &&&PathView| matches!(view.stop, PathStop::Silent | PathStop::Unreachable) && !any_connected(view);
     let view = views.iter().find(ended)?;
     let peer = listed(view.peer);
     let last = view.hops.iter().rev().find_map(|hop| Some((hop.ttl, hop.addresses.first()?.address)));

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Clock, Dns, HostsFile, Http, Machine, Metadata, Outcome, Path, ProxyEnvironment, ResolverConfiguration, RouteTo,
-    Routes, SystemLookup, Tls,
+    Clock, Dns, FailureKind, HostsFile, Http, Machine, Metadata, Outcome, Path, ProxyEnvironment,
+    ResolverConfiguration, RouteTo, Routes, SourcePorts, SystemLookup, Tls,
 };
 
 /// The facts of one observation.
@@ -43,6 +43,8 @@ pub enum Detail {
     Tls(Tls),
     /// One TLS handshake with segments no larger than some size.
     ClampedHandshake(ClampedHandshake),
+    /// TCP connects from chosen source ports, again and again.
+    SourcePorts(SourcePorts),
     /// One HTTP request and its answer.
     Http(Http),
     /// The key that requests are signed with, without its secrets.
@@ -147,6 +149,15 @@ impl Sample {
     pub fn lost_syn(&self) -> bool {
         self.syn_retransmits.is_some_and(|count| count > 0)
     }
+
+    /// Whether the connect was begun and ended in the network, for good or bad: this machine did not refuse it.
+    pub fn was_tried(&self) -> bool {
+        match &self.outcome {
+            Outcome::Succeeded => true,
+            Outcome::Failed { kind, .. } => !kind.is_local() && *kind != FailureKind::Internal,
+            Outcome::NotRun { .. } | Outcome::Unknown => false,
+        }
+    }
 }
 
 /// Reads the detail of one kind, `None` for the others.
@@ -189,6 +200,7 @@ accessors! {
     path: Path,
     tls: Tls,
     clamped_handshake: ClampedHandshake,
+    source_ports: SourcePorts,
     http: Http,
     key: Key,
     bucket_search: BucketSearch,

@@ -85,6 +85,7 @@ pub fn config_for(config: &Config, evidence: &Evidence) -> Config {
         search_regions: false,
         canary: None,
         trace_in_check: When::Never,
+        retry_ports: false,
         ..config.clone()
     }
 }

@@ -12,7 +12,7 @@ use crate::target::Target;
 /// Peers of one target that are traced at most.
 const MOST: usize = 2;
 /// The path is asked for once: who limits its answers is of no interest here.
-const PLAN: TracePlan = TracePlan { protocol: PathProtocol::Tcp, max_ttl: 30, rounds: 1, flows: 0 };
+const PLAN: TracePlan = TracePlan { protocol: PathProtocol::Tcp, max_ttl: 30, rounds: 1, flows: 0, flow_ports: None };
 
 /// The paths to peers whose connects failed on the way; with `--trace always`, to others too.
 pub(super) fn after_connect(config: &Config, evidence: &Evidence) -> Vec<Step> {

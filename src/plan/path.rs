@@ -23,6 +23,8 @@ pub struct TracePlan {
     pub rounds: u16,
     /// How many times more, with one source port for all hops each time.
     pub flows: u16,
+    /// The source ports of two flows over TCP; `None`: free ones.
+    pub flow_ports: Option<[u16; 2]>,
 }
 
 impl TracePlan {
@@ -32,7 +34,7 @@ impl TracePlan {
             TraceProtocol::Udp => PathProtocol::Udp,
             TraceProtocol::Icmp => PathProtocol::Icmp,
         };
-        Self { protocol, max_ttl: trace.max_ttl, rounds: trace.rounds, flows: trace.flows }
+        Self { protocol, max_ttl: trace.max_ttl, rounds: trace.rounds, flows: trace.flows, flow_ports: None }
     }
 
     /// The record of a path that nothing was sent on.

@@ -6,8 +6,8 @@ use super::{RequestPlan, TracePlan};
 use crate::config::NameServer;
 use crate::evidence::{
     BucketSearch, ClampedHandshake, Clock, Detail, Dns, HostsFile, Key, Machine, Metadata, NotRunReason, ObservationId,
-    ProxyEnvironment, Purpose, RecordType, ResolverConfiguration, RouteTo, Routes, ServerOrigin, Stage, SystemLookup,
-    Tcp, Tls,
+    ProxyEnvironment, Purpose, RecordType, ResolverConfiguration, RouteTo, Routes, ServerOrigin, SourcePorts, Stage,
+    SystemLookup, Tcp, Tls,
 };
 use crate::target::Service;
 
@@ -78,6 +78,13 @@ pub enum Action {
         server_name: String,
         /// The maximum segment size.
         mss_bytes: u32,
+    },
+    /// Connect again and again from source ports that failed, from some that passed, and from new ones.
+    TrySourcePorts {
+        /// Ports that failed.
+        failed: Vec<u16>,
+        /// Ports that passed; those that are in use are left out.
+        passed: Vec<u16>,
     },
     /// Send a request.
     Request(RequestPlan),
@@ -179,6 +186,7 @@ impl Action {
             Self::HandshakeClamped { mss_bytes, .. } => {
                 Detail::ClampedHandshake(ClampedHandshake { mss_bytes: *mss_bytes })
             }
+            Self::TrySourcePorts { .. } => Detail::SourcePorts(SourcePorts::default()),
             Self::Request(request) => request.unsent(),
             Self::SearchBucket { region, host, .. } => Detail::BucketSearch(BucketSearch {
                 region: (*region).to_owned(),

@@ -50,6 +50,7 @@ impl Case {
             canary: None,
             trace: None,
             trace_in_check: When::Auto,
+            retry_ports: true,
             policy: Policy::default(),
         };
         Self { config, evidence: Evidence::new(targets) }

@@ -27,6 +27,9 @@ use pace::Pace;
 /// At how many TTLs one address has to answer before it is certain that packets go in a circle.
 const CERTAIN_LOOP: usize = 3;
 
+/// Hops in a row that do not answer a flow of which it is known that it breaks off somewhere: behind them nothing will.
+const MOST_SILENT: usize = 5;
+
 /// Packets and their answers, in the order of sending.
 type Probes = Vec<(u8, HopProbe)>;
 
@@ -140,7 +143,12 @@ fn goes_in_a_circle(probes: &[(u8, HopProbe)]) -> bool {
 /// The path again, with one source port for all hops each time, as far as it is known.
 async fn flows(plan: &TracePlan, peer: SocketAddr, known: &Pace) -> io::Result<Probes> {
     let mut running = JoinSet::new();
-    let ports = if plan.protocol == PathProtocol::Tcp { free_ports(peer, plan.flows)? } else { Vec::new() };
+    let ports = match (plan.protocol, plan.flow_ports) {
+        (PathProtocol::Tcp, Some(ports)) => ports.to_vec(),
+        (PathProtocol::Tcp, None) => free_ports(peer, plan.flows)?,
+        _ => Vec::new(),
+    };
+    let most_silent = if plan.flow_ports.is_some() { MOST_SILENT } else { usize::MAX };
     for flow in 1..=plan.flows {
         let mut pace = known.again();
         let blank = HopProbe { flow: Some(flow), ..HopProbe::default() };
@@ -148,7 +156,7 @@ async fn flows(plan: &TracePlan, peer: SocketAddr, known: &Pace) -> io::Result<P
             // Hops that nothing answered at would cost their whole time each.
             let (limit, patience) = (known.known(), known.patience());
             let blank = HopProbe { source_port: Some(port), ..blank };
-            running.spawn(async move { (flow, one_by_one(peer, limit, patience, &blank).await) });
+            running.spawn(async move { (flow, one_by_one(peer, limit, patience, most_silent, &blank).await) });
         } else {
             let mut line = Line::open(plan.protocol, peer)?;
             running.spawn(async move {
@@ -171,9 +179,9 @@ fn free_ports(peer: SocketAddr, count: u16) -> io::Result<Vec<u16>> {
     Ok(held.iter().filter_map(port).collect())
 }
 
-/// One SYN after the other from one port, to the end of the path.
-async fn one_by_one(peer: SocketAddr, limit: u8, patience: Duration, blank: &HopProbe) -> Probes {
-    let mut probes = Probes::new();
+/// One SYN after the other from one port, to the end of the path, or until nothing answers any more.
+async fn one_by_one(peer: SocketAddr, limit: u8, patience: Duration, most_silent: usize, blank: &HopProbe) -> Probes {
+    let (mut probes, mut silent) = (Probes::new(), 0);
     for ttl in 1..=limit {
         let mut line = Line::Tcp { peer, source_port: blank.source_port, waiting: JoinSet::new() };
         let heard = match line.send(ttl) {
@@ -181,8 +189,9 @@ async fn one_by_one(peer: SocketAddr, limit: u8, patience: Duration, blank: &Hop
             Err(_) => HopProbe::default(),
         };
         let is_end = heard.is_end();
+        silent = if heard.answer.is_silence() { silent + 1 } else { 0 };
         probes.push((ttl, HopProbe { flow: blank.flow, source_port: blank.source_port, ..heard }));
-        if is_end {
+        if is_end || silent >= most_silent {
             break;
         }
     }

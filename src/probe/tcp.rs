@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use socket2::Socket;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -21,6 +22,9 @@ use crate::sys::{self, IcmpError};
 
 /// After a wake-up that decided nothing.
 const PAUSE_AFTER_WAKE: Duration = Duration::from_millis(2);
+
+/// Connections that are no longer needed, and yet held until all connects ended.
+const MOST_HELD: usize = plan::PORTS_OF_A_KIND;
 
 /// Connects `count` times, paced, without waiting for one to end before the next begins. The first `keep` connections stay
 /// open for later steps, the others are closed at once.
@@ -44,16 +48,20 @@ pub(super) async fn connect(context: &Context, id: ObservationId, step: &Step, k
         });
     }
     let mut samples: Vec<Option<Sample>> = vec![None; count];
-    let mut kept = 0;
+    let (mut kept, mut held) = (0, Vec::new());
     let cancelled_because = loop {
         tokio::select! {
             biased;
             ended = running.join_next() => match ended {
                 None => break None,
                 Some(Ok((number, sample, stream))) => {
-                    if let Some(stream) = stream.filter(|_| kept < keep) {
-                        kept += 1;
-                        context.connections.put(id, Connection::Tcp(stream));
+                    match stream {
+                        Some(stream) if kept < keep => {
+                            kept += 1;
+                            context.connections.put(id, Connection::Tcp(stream));
+                        }
+                        Some(stream) if held.len() < MOST_HELD => held.push(stream),
+                        _ => {}
                     }
                     samples[number] = Some(sample);
                 }
@@ -68,7 +76,19 @@ pub(super) async fn connect(context: &Context, id: ObservationId, step: &Step, k
         None => unfinished(Outcome::failed(FailureKind::Internal)),
     };
     let samples: Vec<Sample> = samples.into_iter().map(|sample| sample.unwrap_or_else(missing)).collect();
+    if samples.iter().any(|sample| sample.outcome.failure() == Some(FailureKind::ConnectTimeout)) {
+        free_ports_of(&held);
+    }
     (summary(&samples, cancelled_because), Detail::Tcp(Tcp { redirected_to, samples }))
+}
+
+/// Where some connects got no answer, the source ports of those that did are wanted once more; an orderly close would keep them in
+/// `TIME_WAIT` for a minute.
+fn free_ports_of(held: &[TcpStream]) {
+    for stream in held {
+        // Without it the port stays taken, and another one is used.
+        let _ = sys::leave_nothing_behind(stream);
+    }
 }
 
 const fn unfinished(outcome: Outcome) -> Sample {
@@ -76,7 +96,7 @@ const fn unfinished(outcome: Outcome) -> Sample {
 }
 
 /// The outcome of several connects: success if any succeeded, else the most telling failure. Silence tells least.
-fn summary(samples: &[Sample], cancelled_because: Option<NotRunReason>) -> Outcome {
+pub(super) fn summary(samples: &[Sample], cancelled_because: Option<NotRunReason>) -> Outcome {
     if samples.iter().any(|sample| sample.outcome.is_success()) {
         return Outcome::Succeeded;
     }
@@ -102,14 +122,20 @@ pub(super) async fn dial(peer: SocketAddr, attempt_timeout: Duration) -> Attempt
 
 /// Connects once, with segments no larger than a size if one is given.
 pub(super) async fn dial_with(peer: SocketAddr, attempt_timeout: Duration, mss_bytes: Option<u32>) -> Attempt {
+    let limited = |socket: Socket| match mss_bytes {
+        Some(mss_bytes) => socket.set_tcp_mss(mss_bytes).map(|()| socket),
+        None => Ok(socket),
+    };
+    dial_over(sys::tcp_socket(peer).and_then(limited), peer, attempt_timeout).await
+}
+
+/// Connects a socket once, if there is one.
+pub(super) async fn dial_over(socket: io::Result<Socket>, peer: SocketAddr, attempt_timeout: Duration) -> Attempt {
     let refused = |error: &io::Error| Attempt { sample: unfinished(local_failure(error, peer)), stream: None };
-    let socket = match sys::tcp_socket(peer) {
+    let socket = match socket {
         Ok(socket) => socket,
         Err(error) => return refused(&error),
     };
-    if let Some(Err(error)) = mss_bytes.map(|mss_bytes| socket.set_tcp_mss(mss_bytes)) {
-        return refused(&error);
-    }
     let begun = Instant::now();
     match socket.connect(&peer.into()) {
         Ok(()) => {}
@@ -219,7 +245,7 @@ pub(super) fn local_failure(error: &io::Error, peer: SocketAddr) -> Outcome {
         Some(libc::EPERM | libc::EACCES) => FailureKind::LocalReject,
         // Without any IPv6 address there is no source address to bind to.
         Some(libc::EADDRNOTAVAIL) if peer.is_ipv6() => FailureKind::NoRoute,
-        Some(libc::EADDRNOTAVAIL | libc::EAGAIN) => FailureKind::NoFreePort,
+        Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE | libc::EAGAIN) => FailureKind::NoFreePort,
         Some(libc::EMFILE | libc::ENFILE) => FailureKind::TooManyFiles,
         Some(libc::EAFNOSUPPORT) => FailureKind::FamilyUnsupported,
         Some(libc::ECONNREFUSED) => FailureKind::ConnectionRefused,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{IcmpError, icmp_error, tcp_socket};
 
@@ -109,13 +109,37 @@ pub fn time_of_day() -> Duration {
 /// What the kernel says.
 pub fn tcp_trace_socket(peer: SocketAddr, ttl: u8, source_port: Option<u16>) -> io::Result<Socket> {
     let socket = tcp_socket(peer)?;
-    socket.set_linger(Some(Duration::ZERO))?;
+    leave_nothing_behind(&socket)?;
     stamped_with_ttl(&socket, peer, ttl)?;
     if let Some(port) = source_port {
-        socket.set_reuse_address(true)?;
-        socket.bind(&SocketAddr::new(unspecified(peer), port).into())?;
+        bind_source_port(&socket, peer, port)?;
     }
     Ok(socket)
+}
+
+/// A TCP socket with a source port, or with one that nobody uses where that is 0. Closing it leaves nothing behind, so that the port
+/// can be used again at once.
+///
+/// # Errors
+/// What the kernel says; EADDRINUSE where the port is taken.
+pub fn tcp_socket_from(peer: SocketAddr, source_port: u16) -> io::Result<Socket> {
+    let socket = tcp_socket(peer)?;
+    leave_nothing_behind(&socket)?;
+    bind_source_port(&socket, peer, source_port)?;
+    Ok(socket)
+}
+
+/// Has closing the socket end its connection at once, with RST: no `TIME_WAIT` keeps its port.
+///
+/// # Errors
+/// What the kernel says.
+pub fn leave_nothing_behind(socket: &impl AsFd) -> io::Result<()> {
+    SockRef::from(socket).set_linger(Some(Duration::ZERO))
+}
+
+fn bind_source_port(socket: &Socket, peer: SocketAddr, port: u16) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::new(unspecified(peer), port).into())
 }
 
 /// A UDP socket with a source port of its own.

@@ -1,6 +1,7 @@
 //! Judging recorded evidence: one row for each combination of observations in `tests/evidence`, with everything that it must
 //! come to. Severity and confidence count, and what folds under what.
 
+mod flows;
 mod resolution;
 
 use std::collections::BTreeSet;
@@ -261,7 +262,7 @@ fn every_combination_comes_to_what_its_row_says() {
 #[test]
 fn what_makes_the_difference_is_said() {
     let mut missing = Vec::new();
-    for &(name, code, words) in SAID.iter().chain(resolution::SAID) {
+    for &(name, code, words) in SAID.iter().chain(flows::SAID).chain(resolution::SAID) {
         let report = read(&directory().join(format!("{name}.json")));
         let said = |finding: &cosprobe::diagnose::Finding| {
             finding.summary.contains(words) || finding.help.iter().any(|line| line.contains(words))
@@ -295,7 +296,7 @@ fn every_file_has_a_row() {
 }
 
 fn rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(resolution::ROWS)
+    ROWS.iter().chain(flows::ROWS).chain(resolution::ROWS)
 }
 
 fn directory() -> PathBuf {

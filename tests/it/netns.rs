@@ -4,6 +4,7 @@
 //! other root; a healthy network yields none. Where namespaces cannot be made the tests say that they are skipped;
 //! `COSPROBE_LAB=require` makes a skip a failure.
 
+mod flows;
 mod path;
 mod ping;
 mod resolution;
@@ -19,16 +20,17 @@ use serde_json::Value;
 const BUCKET: &str = "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com";
 const REMOTE_BUCKET: &str = "examplebucket-1250000000.cos.ap-shanghai.myqcloud.com";
 
-/// Declares one test for each scenario: `test_name "scenario" [roots] "status" "route";`
+/// Declares one test for each scenario: `test_name "scenario" [roots] "status" "route";`, and where it needs them `on TARGET` and
+/// `with [FLAGS]`.
 macro_rules! scenarios {
-    ($($test:ident $scenario:literal [$($root:literal)*] $status:literal $route:literal $(on $target:expr)?;)+) => {
+    ($($test:ident $scenario:literal [$($root:literal)*] $status:literal $route:literal $(on $target:expr)? $(, with [$($flag:literal)*])?;)+) => {
         $(
             #[test]
             fn $test() {
                 #[allow(unused_mut, unused_assignments, reason = "most rows leave the target as it is")]
                 let mut target = BUCKET;
                 $(target = $target;)?
-                let Some(report) = check($scenario, target, &[]) else { return };
+                let Some(report) = check($scenario, target, &[$($($flag),*)?]) else { return };
                 assert_roots($scenario, &report, &[$($root),*]);
                 assert_eq!(report["verdict"]["status"], $status, "{}", summary(&report));
                 assert_eq!(report["verdict"]["route"], $route, "{}", summary(&report));
@@ -115,6 +117,7 @@ scenarios! {
     host_prohibited "host-prohibited" ["TCP004"] "unreachable" "public";
     loss "loss" ["TCP005"] "degraded" "public";
     syn_loss "syn-loss" ["TCP005"] "degraded" "public";
+    syn_loss_random "syn-loss-random" ["TCP005"] "degraded" "public", with ["-c" "40"];
     one_address_dead "one-address-dead" ["TCP007"] "degraded" "public";
     one_address_refused "one-address-refused" ["TCP007"] "degraded" "public";
     four_dead_addresses "four-dead-addresses" ["TCP007"] "degraded" "public";
@@ -122,6 +125,8 @@ scenarios! {
     port80_rst "port80-rst" ["TCP008"] "degraded" "public";
     port443_filtered "port443-filtered" ["TCP009"] "degraded" "public";
     port443_rst "port443-rst" ["TCP009"] "degraded" "public";
+    ecmp_leg_broken "ecmp-leg-broken" ["TCP010"] "degraded" "public", with ["-c" "20"];
+    ecmp_return_broken "ecmp-return-broken" ["TCP010"] "degraded" "public", with ["-c" "40"];
     ipv6_broken "ipv6-broken" ["TCP011"] "degraded" "public";
     ipv6_refused "ipv6-refused" ["TCP011"] "degraded" "public";
     tls_expired "tls-expired" ["TLS001"] "degraded" "public";

@@ -6,6 +6,20 @@ from addresses import COS_CLASSIC, COS_PUBLIC
 from impair import Impairment
 from scenario import Scenario, firewall, nft_chain
 
+# A second link from r1 to r2, over which a share of the flows goes.
+ECMP = {
+    "ecmp": True,
+    "sysctl": {
+        # Policy 1 would take the sending socket's random hash, which survives a veth link.
+        "r1": {
+            "net.ipv4.fib_multipath_hash_policy": "3",
+            "net.ipv4.fib_multipath_hash_fields": str(0x0037),  # addresses, protocol, ports
+        },
+        "r2": {"net.ipv4.icmp_errors_use_inbound_ifaddr": "1"},
+    },
+    "setup": {"r1": "ip route replace default nexthop via 100.64.12.2 nexthop via 100.64.13.2"},
+}
+
 NETWORK_SCENARIOS: dict[str, Scenario] = {
     # Nothing is wrong.
     "isp-normal": Scenario(
@@ -118,6 +132,10 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
         "10 % loss each way between r2 and r3",
         wire=Impairment(delay_ms=5, jitter_ms=0.5, loss_pct=10),
     ),
+    "syn-loss-random": Scenario(
+        "r2 drops each SYN with a chance of 36 %, as 20 % loss each way comes to; nothing else is lost",
+        setup=firewall("r2", "tcp flags & (syn|ack) == syn numgen random mod 100 < 36 drop"),
+    ),
     "syn-loss": Scenario(
         "r2 drops the first SYN of every connection: connect takes 1 s longer",
         setup=firewall("r2", "tcp flags & (syn|ack) == syn numgen inc mod 2 0 drop"),
@@ -146,19 +164,21 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
         "link r2-r3 has MTU 1300 and the routers report it: path MTU discovery works",
         mtu=1300,
     ),
+    # Several ways of which one is broken.
+    "ecmp-leg-broken": Scenario(
+        "like ecmp, and r2 drops TCP that comes over the second link: half of the source ports never connect",
+        **(ECMP | {"setup": ECMP["setup"] | firewall("r2", "iif eth3 meta l4proto tcp drop")}),
+    ),
+    "ecmp-return-broken": Scenario(
+        "IPv6 answers to one of four source ports get lost at r3 on their way back; IPv4 works",
+        ipv6=True,
+        # Bits that the kernel leaves to chance: the last one tells connect() from bind().
+        setup=firewall("r3", "meta nfproto ipv6 tcp sport { 80, 443 } tcp dport & 6 == 2 drop"),
+    ),
     # Peculiar paths, all of which work.
     "ecmp": Scenario(
         "two links from r1 to r2, one picked per flow: hop 2 depends on the source port",
-        ecmp=True,
-        sysctl={
-            # Policy 1 would take the sending socket's random hash, which survives a veth link.
-            "r1": {
-                "net.ipv4.fib_multipath_hash_policy": "3",
-                "net.ipv4.fib_multipath_hash_fields": str(0x0037),  # addresses, protocol, ports
-            },
-            "r2": {"net.ipv4.icmp_errors_use_inbound_ifaddr": "1"},
-        },
-        setup={"r1": "ip route replace default nexthop via 100.64.12.2 nexthop via 100.64.13.2"},
+        **ECMP,
     ),
     "icmp-ratelimited": Scenario(
         "routers limit ICMP errors to one a second per target (burst 6), as Linux does by default",
