@@ -36,7 +36,9 @@ const MOST_SAMPLES: usize = 20_000;
 /// The head of the lines of a format, where it has one.
 pub const fn ping_head(format: PingFormat) -> Option<&'static str> {
     match format {
-        PingFormat::Csv => Some("at,endpoint,ip,port,number,outcome,elapsed_us,kernel_rtt_us,syn_retransmits\n"),
+        PingFormat::Csv => {
+            Some("at,endpoint,ip,port,number,outcome,elapsed_us,kernel_rtt_us,syn_retransmits,source_port\n")
+        }
         PingFormat::Table | PingFormat::Json | PingFormat::Jsonl => None,
     }
 }
@@ -72,8 +74,13 @@ pub fn ping_line(pinged: &Pinged, format: PingFormat, with_time: bool) -> String
             let Pinged { at, endpoint, peer, number: round, sample, .. } = pinged;
             let good = if port_of(*peer).is_some() { "connected" } else { "answered" };
             let outcome = sample.outcome.failure().map_or(good, crate::evidence::FailureKind::as_str);
-            let figures =
-                [sample.elapsed_us, sample.kernel_rtt_us.map(u64::from), sample.syn_retransmits.map(u64::from)];
+            let source_port = sample.local.map(|local| local.port());
+            let figures = [
+                sample.elapsed_us,
+                sample.kernel_rtt_us.map(u64::from),
+                sample.syn_retransmits.map(u64::from),
+                source_port.map(u64::from),
+            ];
             let figures = figures.map(number).join(",");
             let port = port_of(*peer).map_or_else(String::new, |port| port.to_string());
             format!("{at},{endpoint},{},{port},{round},{outcome},{figures}\n", peer.ip())
@@ -106,7 +113,9 @@ fn line(pinged: &Pinged, with_time: bool) -> String {
         Outcome::Failed { kind, from, .. } => {
             let by = from.map_or_else(String::new, |from| format!(", says {from}"));
             let after = if elapsed.is_empty() { String::new() } else { format!(" after {elapsed}") };
-            format!("{time}{not_connected} {peer}: number={number} {}{by}{after}{lost}{warm_up}", words(kind))
+            // Where traffic is balanced over several ways, the port tells which one it was.
+            let port = sample.local.map_or_else(String::new, |local| format!(", from port {}", local.port()));
+            format!("{time}{not_connected} {peer}: number={number} {}{by}{after}{lost}{port}{warm_up}", words(kind))
         }
         Outcome::NotRun { because } => format!("{time}{peer}: number={number} not run: {}", words(because)),
         Outcome::Unknown => format!("{time}{peer}: number={number} unknown"),
@@ -258,7 +267,7 @@ mod tests {
             kernel_rtt_us: rtt,
             syn_retransmits: Some(retransmits),
             mss_bytes: None,
-            local: None,
+            local: "192.168.1.10:40001".parse().ok(),
         };
         let (at, peer) = ("2026-11-24T08:00:00.25Z".parse().unwrap(), "203.0.113.10:443".parse().unwrap());
         Pinged { at, endpoint: "x.example".to_owned(), peer, number: 3, is_warm_up: false, sample }
@@ -270,14 +279,14 @@ mod tests {
         let told = "Connected to 203.0.113.10:443: number=3 time=16.900 ms, RTT 16.200 ms\n";
         assert_eq!(ping_line(&good, PingFormat::Table, false), told);
         assert_eq!(ping_line(&good, PingFormat::Table, true), format!("[2026-11-24T08:00:00.250Z] {told}"));
-        let csv = "2026-11-24T08:00:00.25Z,x.example,203.0.113.10,443,3,connected,16900,16200,0\n";
+        let csv = "2026-11-24T08:00:00.25Z,x.example,203.0.113.10,443,3,connected,16900,16200,0,40001\n";
         assert_eq!(ping_line(&good, PingFormat::Csv, false), csv);
         let failed = Outcome::Failed {
             kind: FailureKind::AdminProhibited,
             from: Some("100.64.12.2".parse().unwrap()),
             message: None,
         };
-        let told = "Not connected to 203.0.113.10:443: number=3 admin prohibited, says 100.64.12.2 after 16.900 ms, 2 SYN lost\n";
+        let told = "Not connected to 203.0.113.10:443: number=3 admin prohibited, says 100.64.12.2 after 16.900 ms, 2 SYN lost, from port 40001\n";
         assert_eq!(ping_line(&pinged(failed, None, 2), PingFormat::Table, false), told);
     }
 
