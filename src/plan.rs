@@ -53,7 +53,7 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::PathMtu, _) => mtu::steps(config, evidence),
         (Stage::HttpRoundTrip, false) => http::first_steps(config, evidence),
         (Stage::HttpRoundTrip, true) => follow_up_steps(config, evidence),
-        (Stage::SourcePorts, _) => source_ports::steps(config, evidence),
+        (Stage::SourcePorts, _) => closer_looks(config, evidence),
         _ => Vec::new(),
     }
 }
@@ -65,6 +65,13 @@ fn follow_up_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     steps.extend(search::steps(config, evidence));
     steps.extend(canary::steps(config, evidence));
     steps.extend(failed_paths::after_http(config, evidence));
+    steps
+}
+
+/// What is looked at more closely when everything else is done.
+fn closer_looks(config: &Config, evidence: &Evidence) -> Vec<Step> {
+    let mut steps = source_ports::steps(config, evidence);
+    steps.extend(failed_paths::at_the_end(config, evidence));
     steps
 }
 

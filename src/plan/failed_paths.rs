@@ -1,25 +1,45 @@
-//! In a check, the paths to peers that could not be connected to, or at which somebody else answers: where do they end, and who is it?
+//! In a check, the paths to peers that could not be connected to, at which somebody else answers, or that are slow: where do they end,
+//! who is it, and where does the time come?
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::path::TracePlan;
 use super::{Action, Step, redirect};
 use crate::config::{Config, When};
 use crate::evidence::{Evidence, FailureKind, Observation, PathProtocol, Stage};
+use crate::latency::{RoundTrip, round_trips};
 use crate::target::Target;
 
 /// Peers of one target that are traced at most.
 const MOST: usize = 2;
 /// The path is asked for once: who limits its answers is of no interest here.
 const PLAN: TracePlan = TracePlan { protocol: PathProtocol::Tcp, max_ttl: 30, rounds: 1, flows: 0, flow_ports: None };
+/// Routers take their time to answer now and then: of some answers the quickest tells how far away they are.
+const ROUNDS_FOR_TIMES: u16 = 3;
 
 /// The paths to peers whose connects failed on the way; with `--trace always`, to others too.
 pub(super) fn after_connect(config: &Config, evidence: &Evidence) -> Vec<Step> {
     let of_target = |target: &Target| {
         let connects = evidence.of_endpoint(Stage::Connect, &target.host).filter(|o| o.was_run());
         let wanted = connects.filter(|o| config.trace_in_check == When::Always || failed_on_the_way(o));
-        steps(config, target, wanted)
+        steps(config, target, PLAN, wanted)
+    };
+    if config.trace_in_check == When::Never { Vec::new() } else { config.targets.iter().flat_map(of_target).collect() }
+}
+
+/// The paths to addresses whose round trip is slow, when everything else is done: nothing waits for them.
+pub(super) fn at_the_end(config: &Config, evidence: &Evidence) -> Vec<Step> {
+    let plan = TracePlan { rounds: ROUNDS_FOR_TIMES, ..PLAN };
+    let of_target = |target: &Target| {
+        let is_traced = |ip: IpAddr| {
+            evidence.of_endpoint(Stage::Path, &target.host).any(|o| o.peer.is_some_and(|peer| peer.ip() == ip))
+        };
+        let slow: Vec<RoundTrip> = round_trips(evidence, &target.host, &config.policy)
+            .into_iter()
+            .filter(|round_trip| round_trip.is_slow && !is_traced(round_trip.ip))
+            .collect();
+        steps(config, target, plan, slow.iter().filter_map(|round_trip| evidence.get(round_trip.observation)))
     };
     if config.trace_in_check == When::Never { Vec::new() } else { config.targets.iter().flat_map(of_target).collect() }
 }
@@ -35,7 +55,7 @@ pub(super) fn after_http(config: &Config, evidence: &Evidence) -> Vec<Step> {
             .collect();
         let connects = evidence.of_endpoint(Stage::Connect, &target.host).filter(|o| o.outcome.is_success());
         let wanted = connects.filter(|o| o.peer.is_some_and(|peer| strange.contains(&peer.ip())));
-        if is_new && target.role.is_cos_host() { steps(config, target, wanted) } else { Vec::new() }
+        if is_new && target.role.is_cos_host() { steps(config, target, PLAN, wanted) } else { Vec::new() }
     };
     if config.trace_in_check == When::Never { Vec::new() } else { config.targets.iter().flat_map(of_target).collect() }
 }
@@ -46,14 +66,19 @@ fn failed_on_the_way(observation: &Observation) -> bool {
 }
 
 /// One trace for each of some connects, as many as are allowed. What connections are sent away from is not traced.
-fn steps<'a>(config: &Config, target: &Target, connects: impl Iterator<Item = &'a Observation>) -> Vec<Step> {
+fn steps<'a>(
+    config: &Config,
+    target: &Target,
+    plan: TracePlan,
+    connects: impl Iterator<Item = &'a Observation>,
+) -> Vec<Step> {
     let goes_there = |peer: SocketAddr| redirect(config, &target.host, peer).is_none();
     let step = |observation: &Observation| Step {
         parent: observation.parent,
         stage: Stage::Path,
         endpoint: Some(target.host.clone()),
         peer: observation.peer,
-        action: Action::Trace(PLAN),
+        action: Action::Trace(plan),
     };
     connects.filter(|o| o.peer.is_some_and(goes_there)).take(MOST).map(step).collect()
 }
@@ -91,6 +116,28 @@ mod tests {
         let to = "127.0.0.1".parse().unwrap();
         case.config.connect_to = vec![ConnectTo { host: String::new(), port: None, to, to_port: None }];
         assert_eq!(after_connect(&case.config, &case.evidence), vec![]);
+    }
+
+    #[test]
+    fn what_is_slow_is_traced_at_the_end_and_once() {
+        let slow = |ms: u64| json!({"outcome": {"status": "succeeded"}, "kernel_rtt_us": ms * 1000});
+        let connected = |case: Case, peer: &str, ms| {
+            let tcp = json!({"type": "tcp", "samples": [slow(ms)]});
+            case.observed("connect", &tcp).but(json!({"peer": peer}))
+        };
+        let mut case = connected(connected(Case::new(), "203.0.113.10:443", 40), "203.0.113.11:443", 400);
+        let planned = at_the_end(&case.config, &case.evidence);
+        assert_eq!(peers(&planned), ["203.0.113.11:443"]);
+        assert!(matches!(planned[0].action, Action::Trace(TracePlan { rounds: 3, .. })));
+        assert!(after_connect(&case.config, &case.evidence).is_empty(), "nothing waits for it");
+        case.config.trace_in_check = When::Never;
+        assert_eq!(at_the_end(&case.config, &case.evidence), vec![]);
+        case.config.trace_in_check = When::Auto;
+        case.config.policy.slow_public_rtt_ms = 400;
+        case.config.policy.slow_private_rtt_ms = 400;
+        assert_eq!(at_the_end(&case.config, &case.evidence).len(), 1, "slower than its sibling");
+        let case = case.observed("path", &json!({"type": "path"})).but(json!({"peer": "203.0.113.11:443"}));
+        assert_eq!(at_the_end(&case.config, &case.evidence), vec![]);
     }
 
     #[test]

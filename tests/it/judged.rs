@@ -286,6 +286,14 @@ fn nobody_is_advised_to_delete_what_may_be_somebody_elses() {
     }
 }
 
+/// A router that answers late and forwards at once is not where the time comes.
+#[test]
+fn no_hop_is_named_where_no_growth_stays() {
+    let report = read(&directory().join("slow-router-answers-late.json"));
+    let finding = report.findings.iter().find(|finding| finding.code == "TCP006").unwrap();
+    assert!(!finding.summary.contains("hop"), "{}", finding.summary);
+}
+
 #[test]
 fn every_file_has_a_row() {
     let files = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path());

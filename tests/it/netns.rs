@@ -118,6 +118,8 @@ scenarios! {
     loss "loss" ["TCP005"] "degraded" "public";
     syn_loss "syn-loss" ["TCP005"] "degraded" "public";
     syn_loss_random "syn-loss-random" ["TCP005"] "degraded" "public", with ["-c" "40"];
+    slow_path "slow-path" ["TCP006"] "degraded" "public";
+    slow_private "slow-private" ["TCP006"] "degraded" "private";
     one_address_dead "one-address-dead" ["TCP007"] "degraded" "public";
     one_address_refused "one-address-refused" ["TCP007"] "degraded" "public";
     four_dead_addresses "four-dead-addresses" ["TCP007"] "degraded" "public";

@@ -33,6 +33,12 @@ CLOUD_SCENARIOS: dict[str, Scenario] = {
             for router in ("r1", "r2")
         },
     ),
+    "slow-private": Scenario(
+        "like vpc-private, with 30 ms round trip between r2 and r3, as private networks of one region never have",
+        plan=CLOUD,
+        dns1_view="vpc",
+        wire=Impairment(delay_ms=15, jitter_ms=0.5),
+    ),
     "metadata-hangs": Scenario(
         "like vpc-private, but the metadata service accepts connections and never answers",
         plan=CLOUD,

@@ -148,6 +148,10 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
         "1 Mbit/s and 20 ms each way between r2 and r3",
         wire=Impairment(delay_ms=20, rate_mbit=1),
     ),
+    "slow-path": Scenario(
+        "a long way between r2 and r3: 320 ms round trip",
+        wire=Impairment(delay_ms=160, jitter_ms=1),
+    ),
     "mtu-blackhole": Scenario(
         "link r2-r3 has MTU 1300 and no router says so: small packets pass, large ones vanish",
         mtu=1300,

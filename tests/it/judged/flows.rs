@@ -1,4 +1,4 @@
-//! Recorded evidence about flows: the port decides or it does not.
+//! Recorded evidence about flows and round trips: the port decides or it does not, and between which hops the time comes.
 
 use super::{Row, Words};
 
@@ -15,6 +15,9 @@ pub(super) const ROWS: &[Row] = &[
     ("flow-mixed", 0, "degraded", "public", "TCP005:warning:medium", ""),
     ("flow-now-fine", 0, "degraded", "public", "TCP005:warning:medium", ""),
     ("flow-ports-taken", 0, "degraded", "public", "TCP005:warning:medium", ""),
+    ("slow-between-two-hops", 0, "degraded", "public", "TCP006:warning:high", ""),
+    ("slow-from-the-first-hop", 0, "degraded", "public", "TCP006:warning:high", ""),
+    ("slow-router-answers-late", 0, "degraded", "public", "TCP006:warning:high", ""),
 ];
 
 #[rustfmt::skip]
@@ -26,4 +29,7 @@ pub(super) const SAID: &[Words] = &[
     ("flow-broken-traced", "TCP010", "port 40003 is seen up to hop 2 (100.64.13.2), a port that passes goes on to hop 3 (198.51.100.2)"),
     ("flow-broken-traced", "TCP010", "operator of 100.64.13.2, or of what is behind it"),
     ("flow-mixed", "TCP005", "from one and the same source port now pass and now fail, so no single way of several is broken"),
+    ("slow-between-two-hops", "TCP006", "takes 346 ms; 331 ms of it seem to come between hop 2 (198.51.100.2) and hop 3 (198.51.100.3)"),
+    ("slow-from-the-first-hop", "TCP006", "310 ms of it seem to come before hop 1 (198.51.100.1)"),
+    ("slow-from-the-first-hop", "TCP006", "look at this machine's own link first"),
 ];

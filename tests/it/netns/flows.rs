@@ -1,4 +1,4 @@
-//! Broken ways of several: what is looked at more closely, and what it shows.
+//! Broken ways of several, loss at random, and slow ways: what is looked at more closely, and what it shows.
 
 use serde_json::Value;
 
@@ -53,5 +53,21 @@ fn two_ways_that_both_work_and_a_healthy_path_are_not_looked_at_more_closely() {
     for scenario in ["ecmp", "isp-normal"] {
         let Some(report) = check(scenario, BUCKET, &["-c", "20"]) else { return };
         assert!(details(&report, "source_ports").is_empty() && details(&report, "path").is_empty(), "{report:#}");
+    }
+}
+
+#[test]
+fn the_hops_between_which_the_time_comes_are_named() {
+    for (scenario, hops) in [
+        ("slow-path", "between hop 2 (100.64.12.2) and hop 3 (198.51.100.2)"),
+        ("slow-private", "between hop 2 (100.64.12.2) and hop 3 (169.254.23.2)"),
+    ] {
+        let Some(report) = check(scenario, BUCKET, &["--control", "never"]) else { return };
+        let told = summary(&report, "TCP006");
+        assert!(told.contains(hops), "{told}");
+        let [path] = details(&report, "path")[..] else { panic!("one address is traced once: {report:#}") };
+        assert_eq!(path["rounds"], 3);
+        let Some(report) = check(scenario, BUCKET, &["--control", "never", "--trace", "never"]) else { return };
+        assert!(details(&report, "path").is_empty() && !summary(&report, "TCP006").contains("hop"), "{report:#}");
     }
 }
