@@ -12,6 +12,7 @@ mod machine;
 mod names;
 mod path;
 mod request_id;
+mod size;
 mod source_ports;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use machine::*;
 pub use names::*;
 pub use path::*;
 pub use request_id::RequestIdHint;
+pub use size::{ClampedHandshake, LargeRequest, TcpState, header_bytes, remark_on_size};
 pub use source_ports::*;
 
 use crate::target::Target;
@@ -51,7 +53,7 @@ pub enum Stage {
     Path,
     /// TLS handshakes.
     TlsHandshake,
-    /// Handshakes with smaller segments, where ordinary ones stall.
+    /// The size of packets that the path takes: a request that fills several, and smaller segments where something stalls.
     PathMtu,
     /// HTTP requests and their answers.
     HttpRoundTrip,
@@ -85,7 +87,7 @@ impl Stage {
             Self::Connect => "connecting",
             Self::Path => "tracing",
             Self::TlsHandshake => "TLS handshake",
-            Self::PathMtu => "trying smaller segments",
+            Self::PathMtu => "trying sizes of packets",
             Self::HttpRoundTrip => "HTTP request",
             Self::SourcePorts => "connecting again from the same ports",
             Self::Unknown => "unknown stage",

@@ -31,10 +31,11 @@ use crate::target::{Protocol, Service, Target};
 pub use canary::CANARY_CONTENT;
 pub use control::{config_for as control_config, controls};
 pub use http::{Payload, RequestPlan};
+pub use mtu::{large_requests, smaller_requests};
 pub use path::TracePlan;
 pub use resolve::comparison_steps;
 pub use source_ports::PORTS_OF_A_KIND;
-pub use step::{Action, Question, Step};
+pub use step::{Action, Question, Segments, Step};
 
 /// The next steps of a stage; empty when the stage is complete.
 pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
@@ -189,12 +190,17 @@ pub fn redirect(config: &Config, host: &str, peer: SocketAddr) -> Option<SocketA
     config.connect_to.iter().find_map(|rule| rule.redirect(host, peer))
 }
 
-/// How many open connections the later stages use: one for each request that starts at once.
+/// How many open connections the later stages use: one for each ordinary request that starts at once, and one for the large one.
 fn connections_needed(target: &Target, service: Service, config: &Config) -> usize {
     match service.protocol {
-        Protocol::Http | Protocol::Https => 1 + usize::from(http::signs(target, service.protocol, config).is_ok()),
+        Protocol::Http | Protocol::Https => ordinary_requests(target, service, config) + 1,
         Protocol::Tcp | Protocol::Unknown => 0,
     }
+}
+
+/// How many ordinary requests start at once.
+fn ordinary_requests(target: &Target, service: Service, config: &Config) -> usize {
+    1 + usize::from(http::signs(target, service.protocol, config).is_ok())
 }
 
 /// The service of a target behind an observation's port.

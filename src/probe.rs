@@ -165,6 +165,7 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
             mtu::handshake(context, step, server_name, *mss_bytes).await
         }
         Action::TrySourcePorts { failed, passed } => source_ports::try_ports(context, step, failed, passed).await,
+        Action::LargeRequest { request, segments } => mtu::request(context, step, request, *segments).await,
         Action::Request(request) => http::round_trip(context, id, step, request).await,
         Action::SearchBucket { .. } => search::search(context, step).await,
         Action::RecordKey => (Outcome::Succeeded, Detail::Key(context.config.signing.key.clone())),

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use cosprobe::diagnose::milliseconds;
-use cosprobe::evidence::{Detail, Observation, Outcome};
+use cosprobe::evidence::{Detail, Observation, Outcome, Sample, TcpState, remark_on_size};
 use cosprobe::run::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -69,5 +69,24 @@ fn line(observation: &Observation) -> String {
     let endpoint = observation.endpoint.as_deref().unwrap_or("this machine");
     let peer = observation.peer.map_or_else(String::new, |peer| format!(" {peer}"));
     let time = observation.result_us().map_or_else(String::new, |us| format!(" in {}", milliseconds(us)));
-    format!("{:>4} {what} {endpoint}{peer}: {outcome}{time}", observation.id)
+    let size = size(observation).map_or_else(String::new, |size| format!(", {size}"));
+    format!("{:>4} {what} {endpoint}{peer}: {outcome}{time}{size}", observation.id)
+}
+
+/// What is worth knowing of the size of packets.
+fn size(observation: &Observation) -> Option<String> {
+    let is_v6 = observation.peer?.is_ipv6();
+    let of_sample = |sample: &Sample| TcpState {
+        path_mtu_bytes: sample.path_mtu_bytes,
+        mss_bytes: sample.mss_bytes,
+        announced_mss_bytes: sample.announced_mss_bytes,
+        ..TcpState::default()
+    };
+    let state = match &observation.detail {
+        Detail::Tcp(tcp) => tcp.samples.iter().find(|sample| sample.outcome.is_success()).map(of_sample),
+        Detail::Tls(tls) => tls.tcp.clone(),
+        Detail::LargeRequest(large) if large.mss_bytes.is_none() => large.tcp.clone(),
+        _ => None,
+    };
+    remark_on_size(&state?, is_v6)
 }

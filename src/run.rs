@@ -98,10 +98,19 @@ async fn everything(
 ) {
     stage(context, Stage::Host, evidence, progress).await;
     let beside = Beside::begin(context, plan::comparison_steps(context.config(), evidence));
+    let mut large = None;
     for further in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Host) {
+        if further == Stage::TlsHandshake {
+            large = Some(Beside::begin(context, plan::large_requests(context.config(), evidence)));
+        }
         stage(context, further, evidence, progress).await;
     }
     let config = context.config();
+    if let Some(large) = large {
+        // They began with the handshakes, take as long as handshake and request together, and end by themselves.
+        take_in(large, config.limits.attempt_timeout, evidence, progress).await;
+        rounds(context, evidence, progress, plan::smaller_requests).await;
+    }
     // To judge takes a moment, which a run that is over does not have; and it is left out where nothing depends on it.
     let judge = |evidence: &Evidence| if context.is_over() { More::default() } else { judge(evidence) };
     let thorough = config.name_servers.wait_for_comparison || judge(evidence).comparison;
@@ -111,11 +120,7 @@ async fn everything(
         (_, true) => config.limits.attempt_timeout,
         _ => slowest_lookup(evidence),
     };
-    let compared = beside.end(patience, evidence.observations.len()).await;
-    for observation in &compared {
-        progress(Progress::Observed(observation));
-    }
-    evidence.observations.extend(compared);
+    take_in(beside, patience, evidence, progress).await;
     // The answers may have shown something that the stages could not.
     let any_choice = !thorough || config.control == When::Auto;
     let more = if any_choice { judge(evidence) } else { More::default() };
@@ -129,6 +134,15 @@ async fn everything(
             stage(&context, further, evidence, progress).await;
         }
     }
+}
+
+/// Takes in what went beside the stages.
+async fn take_in(beside: Beside, patience: Duration, evidence: &mut Evidence, progress: &mut impl FnMut(Progress<'_>)) {
+    let observations = beside.end(patience, evidence.observations.len()).await;
+    for observation in &observations {
+        progress(Progress::Observed(observation));
+    }
+    evidence.observations.extend(observations);
 }
 
 /// How long the slowest answer took that had to be waited for: who takes longer than that beside it holds nothing up.

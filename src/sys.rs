@@ -11,6 +11,7 @@ mod route;
 mod rule;
 
 use std::io;
+use std::mem::offset_of;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -46,6 +47,18 @@ pub struct TcpInfo {
     pub total_retransmits: Option<u32>,
     /// Maximum segment size towards the peer, in bytes.
     pub mss_bytes: Option<u32>,
+    /// Maximum segment size that this machine announced, in bytes.
+    pub announced_mss_bytes: Option<u32>,
+    /// The MTU of the path as far as the kernel knows it: that of the interface or route, or what a router reported.
+    pub path_mtu_bytes: Option<u32>,
+    /// Segments that were sent and that nobody has acknowledged.
+    pub unacknowledged_segments: u32,
+    /// Bytes that the kernel still keeps back; `None` before Linux 4.6.
+    pub unsent_bytes: Option<u32>,
+    /// Bytes of the stream that the peer has acknowledged; `None` before Linux 4.1.
+    pub acknowledged_bytes: Option<u64>,
+    /// Segments that came while one before them was missing; `None` before Linux 5.4.
+    pub out_of_order_segments: Option<u32>,
 }
 
 /// Reads `TCP_INFO`.
@@ -76,8 +89,7 @@ pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
     // SAFETY: the memory was zeroed, and every bit pattern is a valid `tcp_info` of integers.
     let info = unsafe { info.assume_init() };
     let written = |end: usize| length as usize >= end;
-    let retransmits =
-        written(std::mem::offset_of!(libc::tcp_info, tcpi_total_retrans) + 4).then_some(info.tcpi_total_retrans);
+    let retransmits = written(offset_of!(libc::tcp_info, tcpi_total_retrans) + 4).then_some(info.tcpi_total_retrans);
     let established = matches!(info.tcpi_state, TCP_ESTABLISHED | TCP_CLOSE_WAIT);
     let rtt_is_valid = established && retransmits == Some(0) && info.tcpi_rtt != 0;
     Ok(TcpInfo {
@@ -87,6 +99,13 @@ pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
         rtt_us: rtt_is_valid.then_some(info.tcpi_rtt),
         total_retransmits: retransmits,
         mss_bytes: (established && info.tcpi_snd_mss != 0).then_some(info.tcpi_snd_mss),
+        announced_mss_bytes: (established && info.tcpi_advmss != 0).then_some(info.tcpi_advmss),
+        path_mtu_bytes: (established && info.tcpi_pmtu != 0).then_some(info.tcpi_pmtu),
+        unacknowledged_segments: info.tcpi_unacked,
+        unsent_bytes: written(offset_of!(libc::tcp_info, tcpi_notsent_bytes) + 4).then_some(info.tcpi_notsent_bytes),
+        acknowledged_bytes: written(offset_of!(libc::tcp_info, tcpi_bytes_acked) + 8).then_some(info.tcpi_bytes_acked),
+        out_of_order_segments: written(offset_of!(libc::tcp_info, tcpi_rcv_ooopack) + 4)
+            .then_some(info.tcpi_rcv_ooopack),
     })
 }
 
@@ -218,7 +237,24 @@ mod tests {
         assert!(info.rtt_us.is_some_and(|rtt| rtt < 5_000_000));
         assert_eq!(info.total_retransmits, Some(0));
         assert!(info.mss_bytes.is_some_and(|mss| mss >= 536));
+        assert!(info.path_mtu_bytes > info.announced_mss_bytes && info.announced_mss_bytes >= info.mss_bytes);
         assert_eq!(next_icmp_error(&stream), None);
+    }
+
+    #[test]
+    fn what_the_peer_has_is_acknowledged() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let before = tcp_info(&stream).unwrap().acknowledged_bytes;
+        let (mut peer, _) = listener.accept().unwrap();
+        std::io::Write::write_all(&mut stream, &[0; 3000]).unwrap();
+        std::io::Read::read_exact(&mut peer, &mut [0; 3000]).unwrap();
+        // An answer acknowledges what it answers.
+        std::io::Write::write_all(&mut peer, &[0]).unwrap();
+        std::io::Read::read_exact(&mut stream, &mut [0]).unwrap();
+        let info = tcp_info(&stream).unwrap();
+        assert_eq!((info.unacknowledged_segments, info.unsent_bytes.unwrap_or(0)), (0, 0));
+        assert_eq!(info.acknowledged_bytes, before.map(|before| before + 3000));
     }
 
     #[test]

@@ -305,7 +305,7 @@ mod tests {
 
     fn sample(outcome: Outcome, rtt: Option<u32>, retransmits: u32) -> Sample {
         let (elapsed_us, syn_retransmits) = (Some(u64::from(rtt.unwrap_or(0)) + 50), Some(retransmits));
-        Sample { outcome, elapsed_us, kernel_rtt_us: rtt, syn_retransmits, mss_bytes: None, local: None }
+        Sample { elapsed_us, kernel_rtt_us: rtt, syn_retransmits, ..Sample::ended(outcome) }
     }
 
     #[test]

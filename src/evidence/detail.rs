@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Clock, Dns, FailureKind, HostsFile, Http, Machine, Metadata, Outcome, Path, ProxyEnvironment,
-    ResolverConfiguration, RouteTo, Routes, SourcePorts, SystemLookup, Tls,
+    ClampedHandshake, Clock, Dns, FailureKind, HostsFile, Http, LargeRequest, Machine, Metadata, Outcome, Path,
+    ProxyEnvironment, ResolverConfiguration, RouteTo, Routes, SourcePorts, SystemLookup, Tls,
 };
 
 /// The facts of one observation.
@@ -43,6 +43,8 @@ pub enum Detail {
     Tls(Tls),
     /// One TLS handshake with segments no larger than some size.
     ClampedHandshake(ClampedHandshake),
+    /// One request that fills several packets.
+    LargeRequest(LargeRequest),
     /// TCP connects from chosen source ports, again and again.
     SourcePorts(SourcePorts),
     /// One HTTP request and its answer.
@@ -102,15 +104,6 @@ impl BucketSearch {
     }
 }
 
-/// One TLS handshake with segments no larger than some size, in both directions: where ordinary handshakes stall and this one does not,
-/// the large ones get lost (RFC 2923).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ClampedHandshake {
-    /// The maximum segment size that was announced (`TCP_MAXSEG`).
-    pub mss_bytes: u32,
-}
-
 /// TCP connects to one address and port. The observation succeeded if any connect did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -136,15 +129,35 @@ pub struct Sample {
     /// How many times the kernel sent the SYN again; null where the kernel does not tell.
     #[serde(default)]
     pub syn_retransmits: Option<u32>,
-    /// Maximum segment size towards the peer (`tcpi_snd_mss`).
+    /// Maximum segment size towards the peer, without TCP options (`tcpi_snd_mss`).
     #[serde(default)]
     pub mss_bytes: Option<u32>,
+    /// Maximum segment size that this machine announced, without TCP options (`tcpi_advmss`).
+    #[serde(default)]
+    pub announced_mss_bytes: Option<u32>,
+    /// The MTU of the path as far as the kernel knew it then (`tcpi_pmtu`).
+    #[serde(default)]
+    pub path_mtu_bytes: Option<u32>,
     /// Source address and port.
     #[serde(default)]
     pub local: Option<SocketAddr>,
 }
 
 impl Sample {
+    /// A connect of which no more than its end is known.
+    pub const fn ended(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            elapsed_us: None,
+            kernel_rtt_us: None,
+            syn_retransmits: None,
+            mss_bytes: None,
+            announced_mss_bytes: None,
+            path_mtu_bytes: None,
+            local: None,
+        }
+    }
+
     /// Whether a SYN had to be sent again. The times of such a connect are those of the kernel's patience and not of the way.
     pub fn lost_syn(&self) -> bool {
         self.syn_retransmits.is_some_and(|count| count > 0)
@@ -200,6 +213,7 @@ accessors! {
     path: Path,
     tls: Tls,
     clamped_handshake: ClampedHandshake,
+    large_request: LargeRequest,
     source_ports: SourcePorts,
     http: Http,
     key: Key,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Hypothesis, Purpose};
+use super::{Hypothesis, Purpose, TcpState};
 use crate::target::Protocol;
 
 /// One TLS handshake. The observation succeeded if the handshake ended, whatever the certificate is worth.
@@ -23,6 +23,8 @@ pub struct Tls {
     pub chain: Vec<Certificate>,
     /// What checking the chain came to.
     pub verification: Verification,
+    /// What the kernel knew of the connection at the end; null when there was none.
+    pub tcp: Option<TcpState>,
 }
 
 /// A certificate.

@@ -92,14 +92,7 @@ mod tests {
             '-' => Outcome::failed(FailureKind::ConnectTimeout),
             _ => Outcome::failed(FailureKind::NoFreePort),
         };
-        let sample = |word| Sample {
-            outcome: outcome(word),
-            elapsed_us: None,
-            kernel_rtt_us: None,
-            syn_retransmits: None,
-            mss_bytes: None,
-            local: None,
-        };
+        let sample = |word| Sample::ended(outcome(word));
         PortTrial { samples: outcomes.chars().map(sample).collect(), ..PortTrial::default() }
     }
 

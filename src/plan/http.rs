@@ -81,6 +81,12 @@ impl RequestPlan {
         }
     }
 
+    /// Bytes of the headers that are set here: a lower bound of the request's size, and nearly all of a large one.
+    pub fn head_bytes(&self) -> u32 {
+        let bytes: usize = self.headers.iter().map(|(name, value)| name.len() + ": ".len() + value.len() + 2).sum();
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+
     /// The detail of a request that is not sent.
     pub(super) fn unsent(&self) -> Detail {
         Detail::Http(self.blank())

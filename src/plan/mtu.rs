@@ -1,5 +1,7 @@
-//! Where handshakes stall although connections open, large segments may get lost: the same is tried with smaller ones, and the size is
-//! narrowed down.
+//! Large packets that get lost. Where handshakes stall although connections open, the same is tried with smaller segments, and the size
+//! is narrowed down. `large` does so for what this machine sends.
+
+mod large;
 
 use std::collections::BTreeMap;
 
@@ -7,6 +9,8 @@ use super::{Action, Step};
 use crate::config::Config;
 use crate::evidence::{Evidence, FailureKind, Observation, Stage};
 use crate::target::Target;
+
+pub use large::{large_requests, smaller_requests};
 
 /// Maximum segment sizes that are tried first, all at once: those of tunnels and of the smallest links that IPv6 allows.
 const FIRST: [u32; 8] = [536, 1000, 1180, 1240, 1300, 1360, 1400, 1440];
@@ -19,8 +23,9 @@ const CLOSE: u32 = 4;
 /// not.
 pub(super) fn steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     let of_target = |target: &Target| -> Option<Vec<Step>> {
-        let stalled = evidence.of_endpoint(Stage::TlsHandshake, &target.host).find(|o| has_stalled(evidence, o))?;
-        let sizes = next_sizes(&tried(evidence, &target.host));
+        let stalled = stalled_handshake(evidence, &target.host)?;
+        let tried = tried(evidence, &target.host);
+        let sizes = next_sizes(tried.len(), &tried, announced(evidence, stalled));
         let step = |mss_bytes| Step {
             parent: stalled.parent,
             stage: Stage::PathMtu,
@@ -30,7 +35,19 @@ pub(super) fn steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
         };
         Some(sizes.into_iter().map(step).collect())
     };
-    config.targets.iter().filter_map(of_target).flatten().collect()
+    let mut steps: Vec<Step> = probed(config, evidence).filter_map(of_target).flatten().collect();
+    steps.extend(smaller_requests(config, evidence));
+    steps
+}
+
+/// The targets whose packets are of interest: not the endpoints of the control group.
+fn probed<'a>(config: &'a Config, evidence: &'a Evidence) -> impl Iterator<Item = &'a Target> {
+    config.targets.iter().filter(|target| evidence.target(&target.host).is_some())
+}
+
+/// The first handshake of an endpoint that got no answer on a connection that opened.
+fn stalled_handshake<'a>(evidence: &'a Evidence, host: &'a str) -> Option<&'a Observation> {
+    evidence.of_endpoint(Stage::TlsHandshake, host).find(|o| has_stalled(evidence, o))
 }
 
 /// Whether a handshake got no answer on a connection that opened.
@@ -45,16 +62,27 @@ fn tried(evidence: &Evidence, host: &str) -> BTreeMap<u32, bool> {
     all.filter_map(|o| Some((o.detail.clamped_handshake()?.mss_bytes, o.outcome.is_success()))).collect()
 }
 
-/// What to try next; nothing after the second round, or where no size makes a difference.
-fn next_sizes(tried: &BTreeMap<u32, bool>) -> Vec<u32> {
-    if tried.is_empty() {
+/// The size that the stalled handshake announced: an ordinary one, which does not pass.
+fn announced(evidence: &Evidence, stalled: &Observation) -> Option<u32> {
+    let (connect, is_v6) = (evidence.get(stalled.parent?)?.detail.tcp()?, stalled.peer?.is_ipv6());
+    connect.samples.iter().find_map(|sample| sample.largest_incoming(is_v6))
+}
+
+/// What to try next; nothing after the second round, or where no size makes a difference. `usual` is the size that does not pass and
+/// was tried first.
+fn next_sizes(attempts: usize, tried: &BTreeMap<u32, bool>, usual: Option<u32>) -> Vec<u32> {
+    if attempts == 0 {
         return FIRST.to_vec();
     }
     let passed = tried.iter().filter(|(_, passed)| **passed).map(|(size, _)| *size).max();
-    let Some(passed) = passed.filter(|_| tried.len() == FIRST.len()) else { return Vec::new() };
-    let failed = tried.iter().filter(|(size, works)| !**works && **size > passed).map(|(size, _)| *size).min();
+    let Some(passed) = passed.filter(|_| attempts == FIRST.len()) else { return Vec::new() };
+    let failed = tried.iter().filter(|(_, works)| !**works).map(|(size, _)| *size).chain(usual);
+    let failed = failed.filter(|size| *size > passed).min();
     let Some(gap) = failed.map(|failed| failed - passed).filter(|gap| *gap > CLOSE) else { return Vec::new() };
-    (1..=BETWEEN).map(|part| passed + gap * part / (BETWEEN + 1)).collect()
+    let mut sizes: Vec<u32> = (1..=BETWEEN).map(|part| passed + gap * part / (BETWEEN + 1)).collect();
+    sizes.retain(|size| *size > passed);
+    sizes.dedup();
+    sizes
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use super::{RequestPlan, TracePlan};
 use crate::config::NameServer;
 use crate::evidence::{
-    BucketSearch, ClampedHandshake, Clock, Detail, Dns, HostsFile, Key, Machine, Metadata, NotRunReason, ObservationId,
-    ProxyEnvironment, Purpose, RecordType, ResolverConfiguration, RouteTo, Routes, ServerOrigin, SourcePorts, Stage,
-    SystemLookup, Tcp, Tls,
+    BucketSearch, ClampedHandshake, Clock, Detail, Dns, HostsFile, Key, LargeRequest, Machine, Metadata, NotRunReason,
+    ObservationId, ProxyEnvironment, Purpose, RecordType, ResolverConfiguration, RouteTo, Routes, ServerOrigin,
+    SourcePorts, Stage, SystemLookup, Tcp, Tls,
 };
 use crate::target::Service;
 
@@ -28,7 +28,6 @@ pub struct Step {
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a plan holds some dozens, each for a moment")]
 pub enum Action {
     /// Read this machine's clock.
     ReadClock,
@@ -79,6 +78,13 @@ pub enum Action {
         /// The maximum segment size.
         mss_bytes: u32,
     },
+    /// Send an anonymous request that fills several packets.
+    LargeRequest {
+        /// The request.
+        request: RequestPlan,
+        /// How large segments may be.
+        segments: Segments,
+    },
     /// Connect again and again from source ports that failed, from some that passed, and from new ones.
     TrySourcePorts {
         /// Ports that failed.
@@ -108,6 +114,28 @@ pub enum Action {
         /// What would have been done.
         detail: Detail,
     },
+}
+
+/// How large the segments of a large request may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Segments {
+    /// As large as usual, over a connection that was kept if there is one more than others use, or over a new one.
+    Usual {
+        /// How many of the kept connections others use.
+        used_by_others: usize,
+    },
+    /// No larger than a size, in both directions, over a new connection.
+    Clamped(u32),
+}
+
+impl Segments {
+    /// The size that they are bound to.
+    pub const fn clamp(self) -> Option<u32> {
+        match self {
+            Self::Usual { .. } => None,
+            Self::Clamped(mss_bytes) => Some(mss_bytes),
+        }
+    }
 }
 
 /// One question to one name server.
@@ -184,8 +212,14 @@ impl Action {
                 ..Tls::default()
             }),
             Self::HandshakeClamped { mss_bytes, .. } => {
-                Detail::ClampedHandshake(ClampedHandshake { mss_bytes: *mss_bytes })
+                Detail::ClampedHandshake(ClampedHandshake { mss_bytes: *mss_bytes, tcp: None })
             }
+            Self::LargeRequest { request, segments } => Detail::LargeRequest(LargeRequest {
+                protocol: request.protocol,
+                request_bytes: request.head_bytes(),
+                mss_bytes: segments.clamp(),
+                ..LargeRequest::default()
+            }),
             Self::TrySourcePorts { .. } => Detail::SourcePorts(SourcePorts::default()),
             Self::Request(request) => request.unsent(),
             Self::SearchBucket { region, host, .. } => Detail::BucketSearch(BucketSearch {

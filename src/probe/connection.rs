@@ -36,6 +36,11 @@ impl Connections {
         if of_owner.is_empty() { None } else { Some(of_owner.remove(0)) }
     }
 
+    /// A connection, if there are more than the ones that others use.
+    pub(super) fn take_spare(&self, owner: Option<ObservationId>, used_by_others: usize) -> Option<Connection> {
+        self.lock().get_mut(&owner?).filter(|connections| connections.len() > used_by_others)?.pop()
+    }
+
     // A panic elsewhere cannot leave a map of vectors half changed.
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObservationId, Vec<Connection>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -80,6 +80,11 @@ impl Exchange {
     }
 }
 
+/// The request of a plan without a signature, in hyper's words. `None` when it cannot be put into them.
+pub(super) fn anonymous(plan: &RequestPlan, now: Timestamp) -> Option<Request<Full<Bytes>>> {
+    request::build(None, plan, now).map(|built| built.request)
+}
+
 /// Sends a request and records the answer.
 pub(super) async fn round_trip(
     context: &Context,

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
@@ -16,7 +16,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::connection::Connection;
 use super::{Context, micros};
-use crate::evidence::{Detail, FailureKind, NotRunReason, ObservationId, Outcome, Sample, Tcp};
+use crate::evidence::{Detail, FailureKind, NotRunReason, ObservationId, Outcome, Sample, Tcp, TcpState};
 use crate::plan::{self, Step};
 use crate::sys::{self, IcmpError};
 
@@ -72,8 +72,8 @@ pub(super) async fn connect(context: &Context, id: ObservationId, step: &Step, k
         }
     };
     let missing = || match cancelled_because {
-        Some(because) => unfinished(Outcome::NotRun { because }),
-        None => unfinished(Outcome::failed(FailureKind::Internal)),
+        Some(because) => Sample::ended(Outcome::NotRun { because }),
+        None => Sample::ended(Outcome::failed(FailureKind::Internal)),
     };
     let samples: Vec<Sample> = samples.into_iter().map(|sample| sample.unwrap_or_else(missing)).collect();
     if samples.iter().any(|sample| sample.outcome.failure() == Some(FailureKind::ConnectTimeout)) {
@@ -89,10 +89,6 @@ fn free_ports_of(held: &[TcpStream]) {
         // Without it the port stays taken, and another one is used.
         let _ = sys::leave_nothing_behind(stream);
     }
-}
-
-const fn unfinished(outcome: Outcome) -> Sample {
-    Sample { outcome, elapsed_us: None, kernel_rtt_us: None, syn_retransmits: None, mss_bytes: None, local: None }
 }
 
 /// The outcome of several connects: success if any succeeded, else the most telling failure. Silence tells least.
@@ -131,7 +127,7 @@ pub(super) async fn dial_with(peer: SocketAddr, attempt_timeout: Duration, mss_b
 
 /// Connects a socket once, if there is one.
 pub(super) async fn dial_over(socket: io::Result<Socket>, peer: SocketAddr, attempt_timeout: Duration) -> Attempt {
-    let refused = |error: &io::Error| Attempt { sample: unfinished(local_failure(error, peer)), stream: None };
+    let refused = |error: &io::Error| Attempt { sample: Sample::ended(local_failure(error, peer)), stream: None };
     let socket = match socket {
         Ok(socket) => socket,
         Err(error) => return refused(&error),
@@ -158,11 +154,32 @@ pub(super) async fn dial_over(socket: io::Result<Socket>, peer: SocketAddr, atte
         kernel_rtt_us: info.and_then(|info| info.rtt_us),
         syn_retransmits: info.and_then(|info| info.total_retransmits),
         mss_bytes: info.and_then(|info| info.mss_bytes),
+        announced_mss_bytes: info.and_then(|info| info.announced_mss_bytes),
+        path_mtu_bytes: info.and_then(|info| info.path_mtu_bytes),
         local,
         outcome,
     };
     let stream = sample.outcome.is_success().then_some(stream);
     Attempt { sample, stream }
+}
+
+/// A second descriptor of a connection, to ask the kernel about it when the first has been given away.
+pub(super) fn watched(stream: &TcpStream) -> Option<OwnedFd> {
+    stream.as_fd().try_clone_to_owned().ok()
+}
+
+/// What the kernel knows of a connection.
+pub(super) fn state(socket: &impl AsFd) -> Option<TcpState> {
+    let info = sys::tcp_info(socket).ok()?;
+    Some(TcpState {
+        path_mtu_bytes: info.path_mtu_bytes,
+        mss_bytes: info.mss_bytes,
+        announced_mss_bytes: info.announced_mss_bytes,
+        unacknowledged_segments: Some(info.unacknowledged_segments),
+        retransmitted_segments: info.total_retransmits,
+        acknowledged_bytes: info.acknowledged_bytes,
+        out_of_order_segments: info.out_of_order_segments,
+    })
 }
 
 /// Waits for the end of the handshake.
@@ -284,7 +301,7 @@ mod tests {
 
     #[test]
     fn one_success_is_a_success_and_silence_tells_least() {
-        let sample = |outcome| unfinished(outcome);
+        let sample = |outcome| Sample::ended(outcome);
         let timeout = || sample(Outcome::failed(FailureKind::ConnectTimeout));
         let refused = || sample(Outcome::failed(FailureKind::ConnectionRefused));
         assert_eq!(summary(&[timeout(), sample(Outcome::Succeeded)], None), Outcome::Succeeded);

@@ -126,13 +126,18 @@ pub(super) async fn handshake(
         _ => redial(context, step, end).await,
     };
     let outcome = match stream {
-        Ok(stream) => match secure(context, stream, &mut tls, end).await {
-            Ok(stream) => {
-                context.connections.put(id, Connection::Tls(Box::new(stream)));
-                Outcome::Succeeded
+        Ok(stream) => {
+            let watched = tcp::watched(&stream);
+            let secured = secure(context, stream, &mut tls, end).await;
+            tls.tcp = watched.and_then(|socket| tcp::state(&socket));
+            match secured {
+                Ok(stream) => {
+                    context.connections.put(id, Connection::Tls(Box::new(stream)));
+                    Outcome::Succeeded
+                }
+                Err(outcome) => outcome,
             }
-            Err(outcome) => outcome,
-        },
+        }
         Err(outcome) => outcome,
     };
     (outcome, Detail::Tls(tls))

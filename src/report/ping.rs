@@ -262,12 +262,11 @@ mod tests {
 
     fn pinged(outcome: Outcome, rtt: Option<u32>, retransmits: u32) -> Pinged {
         let sample = Sample {
-            outcome,
             elapsed_us: Some(16_900),
             kernel_rtt_us: rtt,
             syn_retransmits: Some(retransmits),
-            mss_bytes: None,
             local: "192.168.1.10:40001".parse().ok(),
+            ..Sample::ended(outcome)
         };
         let (at, peer) = ("2026-11-24T08:00:00.25Z".parse().unwrap(), "203.0.113.10:443".parse().unwrap());
         Pinged { at, endpoint: "x.example".to_owned(), peer, number: 3, is_warm_up: false, sample }

@@ -1,4 +1,5 @@
-//! Questions beside the stages: nothing waits for their answers but the end of the run, and that not for long.
+//! Steps beside the stages, such as questions to servers that are only compared with: no stage waits for them but the end of the run,
+//! and that not for long.
 
 use std::sync::Arc;
 use std::time::Duration;

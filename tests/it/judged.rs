@@ -3,6 +3,7 @@
 
 mod flows;
 mod resolution;
+mod size;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -262,7 +263,7 @@ fn every_combination_comes_to_what_its_row_says() {
 #[test]
 fn what_makes_the_difference_is_said() {
     let mut missing = Vec::new();
-    for &(name, code, words) in SAID.iter().chain(flows::SAID).chain(resolution::SAID) {
+    for &(name, code, words) in SAID.iter().chain(flows::SAID).chain(resolution::SAID).chain(size::SAID) {
         let report = read(&directory().join(format!("{name}.json")));
         let said = |finding: &cosprobe::diagnose::Finding| {
             finding.summary.contains(words) || finding.help.iter().any(|line| line.contains(words))
@@ -304,7 +305,7 @@ fn every_file_has_a_row() {
 }
 
 fn rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(flows::ROWS).chain(resolution::ROWS)
+    ROWS.iter().chain(flows::ROWS).chain(resolution::ROWS).chain(size::ROWS)
 }
 
 fn directory() -> PathBuf {

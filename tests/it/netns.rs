@@ -5,6 +5,7 @@
 //! `COSPROBE_LAB=require` makes a skip a failure.
 
 mod flows;
+mod mtu;
 mod path;
 mod ping;
 mod resolution;
@@ -61,6 +62,7 @@ scenarios! {
     high_latency "high-latency" [] "healthy" "public";
     slow_link "slow-link" [] "healthy" "public";
     mtu_reported "mtu-reported" [] "healthy" "public";
+    mtu_clamped "mtu-clamped" [] "healthy" "public";
     silent_hops "silent-hops" [] "healthy" "private";
     ecmp "ecmp" [] "healthy" "public";
     icmp_ratelimited "icmp-ratelimited" [] "healthy" "public";
@@ -138,6 +140,9 @@ scenarios! {
     tls_old "tls-old" ["TLS004"] "degraded" "public";
     tls_stall "tls-stall" ["TLS005"] "degraded" "public";
     mtu_blackhole "mtu-blackhole" ["PTH001"] "degraded" "public";
+    mtu_blackhole_v6 "mtu-blackhole-v6" ["PTH001"] "degraded" "public";
+    mtu_blackhole_out "mtu-blackhole-out" ["PTH001"] "degraded" "public";
+    mtu_blackhole_in "mtu-blackhole-in" ["PTH001"] "degraded" "public";
     tls_plaintext "tls-plaintext" ["TLS008"] "degraded" "public";
     dns_hijack "dns-hijack" ["DNS006"] "unreachable" "public";
     http_hijack "http-hijack" ["PTH004"] "degraded" "public";

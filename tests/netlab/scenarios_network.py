@@ -20,6 +20,25 @@ ECMP = {
     "setup": {"r1": "ip route replace default nexthop via 100.64.12.2 nexthop via 100.64.13.2"},
 }
 
+# A router that drops what it would have to tell of packets that are too large.
+SAYS_NOTHING_OF_SIZE = nft_chain(
+    "output",
+    "icmp type destination-unreachable icmp code 4 drop",
+    "icmpv6 type packet-too-big drop",
+)
+# The network on the other side of the link r2-r3 and the gateway there, for IPv4 and for IPv6.
+BEYOND = {
+    "r2": (("203.0.113.0/24", "198.51.100.2"), ("2001:db8:c05::/64", "2001:db8:23::2")),
+    "r3": (("192.168.1.0/24", "198.51.100.1"), ("2001:db8:1::/64", "2001:db8:23::1")),
+}
+
+
+def small_way(router: str, ways: tuple[tuple[str, str], ...] | None = None) -> str:
+    """The `setup` of a router that sends packets of 1300 bytes at most across the link, and says nothing of larger ones."""
+    routes = [f"ip route replace {network} via {gateway} mtu lock 1300" for network, gateway in ways or BEYOND[router]]
+    return "\n".join([*routes, SAYS_NOTHING_OF_SIZE])
+
+
 NETWORK_SCENARIOS: dict[str, Scenario] = {
     # Nothing is wrong.
     "isp-normal": Scenario(
@@ -155,13 +174,27 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
     "mtu-blackhole": Scenario(
         "link r2-r3 has MTU 1300 and no router says so: small packets pass, large ones vanish",
         mtu=1300,
+        setup={router: SAYS_NOTHING_OF_SIZE for router in ("r2", "r3")},
+    ),
+    "mtu-blackhole-v6": Scenario(
+        "an AAAA record is published; over IPv6 packets of more than 1300 bytes vanish both ways, over IPv4 all pass",
+        ipv6=True,
+        setup={router: small_way(router, BEYOND[router][1:]) for router in BEYOND},
+    ),
+    "mtu-blackhole-out": Scenario(
+        "from r2 to r3 packets of more than 1300 bytes vanish; back from the server all pass",
+        setup={"r2": small_way("r2")},
+    ),
+    "mtu-blackhole-in": Scenario(
+        "from r3 to r2, back from the server, packets of more than 1300 bytes vanish; all pass on the way there",
+        setup={"r3": small_way("r3")},
+    ),
+    "mtu-clamped": Scenario(
+        "as mtu-blackhole, and r2 clamps the MSS to what the link takes: all is well",
+        mtu=1300,
         setup={
-            router: nft_chain(
-                "output",
-                "icmp type destination-unreachable icmp code 4 drop",
-                "icmpv6 type packet-too-big drop",
-            )
-            for router in ("r2", "r3")
+            "r2": SAYS_NOTHING_OF_SIZE + "\n" + nft_chain("forward", "tcp flags syn tcp option maxseg size set 1260"),
+            "r3": SAYS_NOTHING_OF_SIZE,
         },
     ),
     "mtu-reported": Scenario(

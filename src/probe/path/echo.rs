@@ -41,7 +41,7 @@ pub(in crate::probe) async fn echo(to: SocketAddr, attempt_timeout: Duration) ->
     };
     let kernel_rtt_us = rtt.filter(|_| outcome.is_success()).and_then(|us| u32::try_from(us).ok());
     let elapsed_us = Some(micros(begun.elapsed()));
-    Sample { outcome, elapsed_us, kernel_rtt_us, syn_retransmits: None, mss_bytes: None, local: None }
+    Sample { elapsed_us, kernel_rtt_us, ..Sample::ended(outcome) }
 }
 
 fn outcome(probe: &HopProbe, to: SocketAddr) -> Outcome {
