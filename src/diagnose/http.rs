@@ -1,6 +1,7 @@
 //! Findings about who answers HTTP requests, and how.
 
 use super::codes::{HTP001, HTP003, HTP004, HTP005, HTP006};
+use super::mtu;
 use super::view::{failures, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
@@ -117,11 +118,16 @@ fn stalled(evidence: &Evidence, host: &str) -> Option<Finding> {
     let what =
         if begun { "the answer begins and does not end in time" } else { "the request is sent and nothing comes back" };
     let peers = listed(stalled.iter().filter_map(|o| o.peer));
+    let cause = if !begun && stalled.iter().all(|o| mtu::arrives(evidence, host, o)) {
+        "network team: a proxy may hold the answer back; requests of several full packets arrive, so their size is not the cause"
+    } else {
+        "network team: a proxy may hold the answer back, or full-size packets may vanish (MTU)"
+    };
     let finding = Finding::new(&HTP005, host, first.id, format!("{what}: {host} ({peers})"))
         .citing(stalled.iter().map(|o| o.id))
         .confidence(Confidence::Medium)
         .help("you: try a longer --timeout; if only some addresses stall, report those")
-        .help("network team: a proxy may hold the answer back, or full-size packets may vanish (MTU)");
+        .help(cause);
     Some(finding)
 }
 

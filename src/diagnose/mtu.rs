@@ -78,10 +78,16 @@ fn large_requests<'a>(
 }
 
 /// Whether a large request of the usual kind has reached the address of an observation.
-fn arrives(evidence: &Evidence, host: &str, at: &Observation) -> bool {
+pub(super) fn arrives(evidence: &Evidence, host: &str, at: &Observation) -> bool {
     let same_address = |o: &Observation| o.peer.map(|peer| peer.ip()) == at.peer.map(|peer| peer.ip());
     large_requests(evidence, host)
         .any(|(o, large)| large.mss_bytes.is_none() && o.outcome.is_success() && same_address(o))
+}
+
+/// Whether handshakes were tried with smaller segments, and none of them ended.
+pub(super) fn no_size_helps(evidence: &Evidence, host: &str) -> bool {
+    let tried = || evidence.of_endpoint(Stage::PathMtu, host).filter(|o| o.detail.clamped_handshake().is_some());
+    tried().next().is_some() && tried().all(|o| matches!(o.outcome, Outcome::Failed { .. }))
 }
 
 fn is_v6(observations: &[&Observation]) -> bool {

@@ -1,6 +1,7 @@
 //! Findings about TLS handshakes and certificates.
 
 use super::codes::{TLS001, TLS002, TLS003, TLS004, TLS005, TLS006, TLS007, TLS008};
+use super::mtu;
 use super::view::{failures, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
@@ -8,6 +9,12 @@ use crate::evidence::{
     Certificate, Evidence, FailureKind, Observation, ObservationId, Stage, Tls, VerificationResult, clock_offset,
 };
 use crate::target::EndpointRole;
+
+/// What is advised where a handshake stalls and smaller segments do not help.
+const HELD_BACK: &[&str] = &[
+    "network team: a filter or proxy on the way holds the handshake back; it stalls with small packets too, so their size is not the cause",
+    "you: compare with another network; if only one address stalls, report it to Tencent support",
+];
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -196,6 +203,7 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
             let finding = Finding::new(row, host, first.id, summary)
                 .citing(failed.iter().map(|observation| observation.id))
                 .confidence(Confidence::high_if(certain));
+            let helps = if row.code == TLS005.code && mtu::no_size_helps(evidence, host) { HELD_BACK } else { *helps };
             Some(helps.iter().fold(finding, |finding, line| finding.help(*line)))
         })
         .collect()

@@ -14,6 +14,8 @@ pub(super) const ROWS: &[Row] = &[
     ("mtu-refused-431", 0, "healthy", "public", "", ""),
     ("mtu-reset", 0, "healthy", "public", "", ""),
     ("mtu-unanswered-arrived", 0, "healthy", "public", "", ""),
+    ("stall-large-arrives", 1, "unreachable", "public", "HTP005:error:medium", ""),
+    ("tls-stall-no-size-helps", 1, "degraded", "public", "TLS005:error:medium", ""),
 ];
 
 /// File, code, words that its summary or help must contain.
@@ -26,4 +28,7 @@ pub(super) const SAID: &[(&str, &str, &str)] = &[
     ("mtu-out", "PTH001", "large packets from this machine to "),
     ("mtu-out", "PTH001", "mtu lock 1297"),
     ("mtu-out-pppoe", "PTH001", "those of 1491 bytes pass, those of 1494 do not"),
+    ("stall-large-arrives", "HTP005", "their size is not the cause"),
+    ("tls-stall-no-size-helps", "TLS005", "it stalls with small packets too"),
+    ("stall-one", "HTP005", "full-size packets may vanish (MTU)"),
 ];
