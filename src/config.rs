@@ -51,7 +51,8 @@ pub struct Config {
     pub canary: Option<Canary>,
     /// The paths to trace, instead of connecting.
     pub trace: Option<Trace>,
-    /// Whether paths are traced in a check: by itself where a connect fails or is slow, or where somebody else answers than COS.
+    /// Whether paths are traced and the TTLs of answers measured in a check: by itself where a connect fails or is slow, where something is
+    /// reset, or where somebody else answers than COS.
     pub trace_in_check: When,
     /// Whether the same source ports are tried again where some connects to a peer got no answer and others did.
     pub retry_ports: bool,

@@ -20,6 +20,7 @@ mod path;
 mod place;
 mod proxy;
 mod regions;
+mod reply;
 mod resolvers;
 mod route;
 mod series;
@@ -158,6 +159,12 @@ impl Finding {
     pub(crate) fn help(mut self, line: impl Into<String>) -> Self {
         self.help.push(line.into());
         self
+    }
+
+    /// Takes the advice away, to put other advice before it.
+    pub(crate) fn without_help(mut self) -> (Self, Vec<String>) {
+        let help = std::mem::take(&mut self.help);
+        (self, help)
     }
 
     /// Replaces the severity of the row.

@@ -11,6 +11,7 @@ mod failure;
 mod machine;
 mod names;
 mod path;
+mod reply;
 mod request_id;
 mod size;
 mod source_ports;
@@ -28,6 +29,7 @@ pub use failure::{FailureKind, Hypothesis, NotRunReason, Purpose};
 pub use machine::*;
 pub use names::*;
 pub use path::*;
+pub use reply::*;
 pub use request_id::RequestIdHint;
 pub use size::{ClampedHandshake, LargeRequest, TcpState, header_bytes, remark_on_size};
 pub use source_ports::*;
@@ -57,6 +59,8 @@ pub enum Stage {
     PathMtu,
     /// HTTP requests and their answers.
     HttpRoundTrip,
+    /// From how far away answers come that refuse or break off.
+    ReplyTtl,
     /// Connects from source ports that failed, again and again, where others passed.
     SourcePorts,
     /// A word of a later version of the report.
@@ -66,7 +70,7 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in the order in which they run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Host,
         Self::Resolve,
         Self::Route,
@@ -75,6 +79,7 @@ impl Stage {
         Self::TlsHandshake,
         Self::PathMtu,
         Self::HttpRoundTrip,
+        Self::ReplyTtl,
         Self::SourcePorts,
     ];
 
@@ -89,6 +94,7 @@ impl Stage {
             Self::TlsHandshake => "TLS handshake",
             Self::PathMtu => "trying sizes of packets",
             Self::HttpRoundTrip => "HTTP request",
+            Self::ReplyTtl => "measuring how far answers come",
             Self::SourcePorts => "connecting again from the same ports",
             Self::Unknown => "unknown stage",
         }

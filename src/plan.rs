@@ -13,6 +13,7 @@ mod http;
 mod mtu;
 mod path;
 mod reason;
+mod reply;
 mod resolve;
 mod search;
 mod source_ports;
@@ -54,6 +55,7 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::PathMtu, _) => mtu::steps(config, evidence),
         (Stage::HttpRoundTrip, false) => http::first_steps(config, evidence),
         (Stage::HttpRoundTrip, true) => follow_up_steps(config, evidence),
+        (Stage::ReplyTtl, false) => reply::steps(config, evidence),
         (Stage::SourcePorts, _) => closer_looks(config, evidence),
         _ => Vec::new(),
     }

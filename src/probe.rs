@@ -8,6 +8,7 @@ mod host;
 mod http;
 mod mtu;
 mod path;
+mod reply;
 mod search;
 mod source_ports;
 mod tcp;
@@ -167,6 +168,7 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::TrySourcePorts { failed, passed } => source_ports::try_ports(context, step, failed, passed).await,
         Action::LargeRequest { request, segments } => mtu::request(context, step, request, *segments).await,
         Action::Request(request) => http::round_trip(context, id, step, request).await,
+        Action::MeasureReply(to) => reply::measure(context, step, *to).await,
         Action::SearchBucket { .. } => search::search(context, step).await,
         Action::RecordKey => (Outcome::Succeeded, Detail::Key(context.config.signing.key.clone())),
         Action::Skip { because, detail } => (Outcome::NotRun { because: *because }, detail.clone()),

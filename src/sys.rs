@@ -22,7 +22,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 pub use interface::{Interface, InterfaceKind, interface_index, interfaces};
 pub use path::{
     Received, echo_trace_socket, keep_stamping, kernel_release, leave_nothing_behind, next_error, next_message,
-    ping_group_range, set_ttl, tcp_socket_from, tcp_trace_socket, time_of_day, udp_trace_socket,
+    ping_group_range, set_minimum_ttl, set_ttl, tcp_socket_from, tcp_trace_socket, time_of_day, udp_trace_socket,
 };
 pub use route::{RouteKind, RouteTo, TableRoute, route_to, specific_routes_v4};
 pub use rule::{PolicyRule, RuleAction, policy_rules};

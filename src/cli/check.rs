@@ -50,7 +50,7 @@ pub struct CheckArgs {
     /// Probe other endpoints of COS too, to tell how far a fault reaches; auto: when something is wrong on the way
     #[arg(long, value_name = "WHEN", env = "COSPROBE_CONTROL", default_value = "auto")]
     control: WhenAsked,
-    /// Trace the path to addresses that cannot be connected to, that are slow, or where somebody else answers; always: to others too
+    /// Trace the path to addresses that cannot be connected to, that are slow or reset, or where somebody else answers; always: to others too
     #[arg(long, value_name = "WHEN", env = "COSPROBE_TRACE", default_value = "auto")]
     trace: WhenAsked,
     /// The route that is to be used; another one is a finding

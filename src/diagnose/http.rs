@@ -2,10 +2,11 @@
 
 use super::codes::{HTP001, HTP003, HTP004, HTP005, HTP006};
 use super::mtu;
+use super::reply::reset_by;
 use super::view::{failures, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
-use crate::evidence::{Evidence, FailureKind, Http, Observation, Stage, VerificationResult};
+use crate::evidence::{Evidence, FailureKind, Http, Observation, ReplyTo, Stage, VerificationResult};
 use crate::target::{EndpointRole, Target};
 
 pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
@@ -139,15 +140,21 @@ fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
         .filter(|observation| is_of_endpoint(observation) && observation.outcome.failure().is_some_and(is_broken))
         .collect();
     let first = broken.first()?;
+    let reset_by = reset_by(evidence, host, &broken, FailureKind::ResponseReset, ReplyTo::Request);
     let peers = listed(broken.iter().filter_map(|o| o.peer));
     let words: std::collections::BTreeSet<_> =
         broken.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
     let finding =
         Finding::new(&HTP006, host, first.id, format!("no usable answer from {host} ({peers}): {}", listed(words)))
             .citing(broken.iter().map(|o| o.id))
-            .confidence(Confidence::Medium)
-            .help("network team: a firewall or proxy on the way breaks the exchange off or answers in COS's place")
-            .help("you: compare HTTP with HTTPS, and with another network");
+            .confidence(Confidence::high_if(reset_by.as_ref().is_some_and(|(_, is_all)| *is_all)));
+    let finding = match &reset_by {
+        Some((sender, _)) => sender.told_in(finding),
+        None => finding,
+    };
+    let finding = finding
+        .help("network team: a firewall or proxy on the way breaks the exchange off or answers in COS's place")
+        .help("you: compare HTTP with HTTPS, and with another network");
     Some(finding)
 }
 

@@ -182,7 +182,7 @@ pub fn paths(evidence: &Evidence) -> Vec<PathView> {
 }
 
 /// Whether the kernel sends packets for the address to a gateway first.
-fn has_gateway(evidence: &Evidence, peer: SocketAddr) -> bool {
+pub(super) fn has_gateway(evidence: &Evidence, peer: SocketAddr) -> bool {
     let routes = evidence.of_stage(Stage::Route).filter(|o| o.peer.is_some_and(|other| other.ip() == peer.ip()));
     { routes }.filter_map(|o| o.detail.route_to()).any(|to| to.kind == RouteKind::Unicast && to.gateway.is_some())
 }

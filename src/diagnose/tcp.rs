@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::codes::{TCP001, TCP002, TCP003, TCP004, TCP005, TCP007, TCP008, TCP009, TCP011};
+use super::reply::{Sender, sender};
 use super::view::{cos_answered, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
-use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, PortTrial, Stage};
+use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, PortTrial, ReplyTo, Stage};
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -37,6 +38,7 @@ enum Set {
 
 /// The connects of one endpoint.
 struct Connects<'a> {
+    evidence: &'a Evidence,
     host: &'a str,
     all: Vec<(IpAddr, u16, &'a Observation)>,
     /// Whether COS itself answered on some port.
@@ -50,7 +52,7 @@ impl<'a> Connects<'a> {
             .filter(|o| o.was_run())
             .filter_map(|observation| Some((observation.peer?.ip(), observation.peer?.port(), observation)))
             .collect();
-        Self { host, all, cos_answers: cos_answered(evidence, host) }
+        Self { evidence, host, all, cos_answers: cos_answered(evidence, host) }
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -67,7 +69,7 @@ impl<'a> Connects<'a> {
         }
         let mut findings = Vec::new();
         for (set, failed) in &by_set {
-            findings.extend(self.set_finding(*set, failed));
+            findings.extend(self.set_finding(*set, failed).map(|finding| self.with_sender(finding, failed)));
             findings.extend(self.base_findings(failed));
         }
         findings
@@ -96,7 +98,7 @@ impl<'a> Connects<'a> {
         let ips = listed(failed.iter().filter_map(|o| Some(o.peer?.ip())));
         let how = listed(kinds(failed).into_iter().map(FailureKind::phrase));
         let make = |row, summary| Finding::new(row, host, first, summary).citing(ids());
-        let failed_ips = failed.iter().filter_map(|o| Some(o.peer?.ip())).collect::<BTreeSet<_>>();
+        let failed_ips = addresses_of(failed);
         let silent = kinds(failed).contains(&FailureKind::ConnectTimeout);
         match set {
             Set::Ipv6 => Some(
@@ -135,6 +137,14 @@ impl<'a> Connects<'a> {
         }
     }
 
+    /// Adds who sent the RST, where that is known.
+    fn with_sender(&self, finding: Finding, failed: &[&Observation]) -> Finding {
+        let Some((sender, words)) = who_reset(self.evidence, self.host, failed) else { return finding };
+        let (finding, helps) = finding.adding(&format!("; {words}")).without_help();
+        let finding = finding.help(sender.advice()).citing([sender.observation()]).citing(sender.beside);
+        helps.into_iter().fold(finding, Finding::help)
+    }
+
     /// One finding for each way of failing, among connects of the same set and the same network.
     fn base_findings(&self, failed: &[&'a Observation]) -> Vec<Finding> {
         let mut groups: BTreeMap<(&'static str, bool), Vec<&'a Observation>> = BTreeMap::new();
@@ -143,7 +153,7 @@ impl<'a> Connects<'a> {
             let private = observation.peer.is_some_and(|peer| addr::scope_of(peer.ip()) == AddressScope::Private);
             groups.entry((row.code, private)).or_default().push(observation);
         }
-        groups.values().filter_map(|group| base_finding(self.host, group)).collect()
+        groups.values().filter_map(|group| base_finding(self.evidence, self.host, group)).collect()
     }
 }
 
@@ -178,7 +188,18 @@ const fn base_row(kind: FailureKind) -> Option<&'static CodeRow> {
     }
 }
 
-fn base_finding(host: &str, group: &[&Observation]) -> Option<Finding> {
+/// Who sent the RST that refused one of some connects, and that in words.
+fn who_reset(evidence: &Evidence, host: &str, failed: &[&Observation]) -> Option<(Sender, String)> {
+    let refused = failed.iter().filter(|o| o.outcome.failure() == Some(FailureKind::ConnectionRefused));
+    let (peer, sender) = { refused }
+        .filter_map(|o| o.peer)
+        .find_map(|peer| Some((peer, sender(evidence, host, peer, ReplyTo::Syn)?)))?;
+    let of = if failed.len() == 1 { String::new() } else { format!(" of {peer}") };
+    let words = sender.words(&of);
+    Some((sender, words))
+}
+
+fn base_finding(evidence: &Evidence, host: &str, group: &[&Observation]) -> Option<Finding> {
     let first = group.first()?;
     let row = group
         .iter()
@@ -195,7 +216,14 @@ fn base_finding(host: &str, group: &[&Observation]) -> Option<Finding> {
     };
     let endpoint = format!("{host} ({peers})");
     Some(match row.code {
-        "TCP001" => make(format!("{endpoint} refuses the connection{by}"))
+        "TCP001" => match who_reset(evidence, host, group) {
+            Some((sender, words)) => make(format!("{endpoint} refuses the connection{by}; {words}"))
+                // What it was compared with belongs to another port, which is not refused.
+                .citing([sender.observation()])
+                .confidence(Confidence::high_if(sender.is_proven && addresses_of(group).len() == 1))
+                .help(sender.advice()),
+            None => make(format!("{endpoint} refuses the connection{by}")),
+        }
             .help("you: check that name and port are right, and that no local proxy or firewall answers for them")
             .help("network team: COS itself does not close 80 or 443; a firewall or proxy on the way rejects with RST"),
         "TCP002" => make(format!("nothing answers at {endpoint}"))
@@ -206,6 +234,10 @@ fn base_finding(host: &str, group: &[&Observation]) -> Option<Finding> {
         _ => make(format!("{endpoint} cannot be reached{by}"))
             .help(format!("operator of {}: it has no way to the destination; repair its route", operator(&reporters))),
     })
+}
+
+fn addresses_of(observations: &[&Observation]) -> BTreeSet<IpAddr> {
+    observations.iter().filter_map(|observation| Some(observation.peer?.ip())).collect()
 }
 
 fn operator(reporters: &BTreeSet<IpAddr>) -> String {

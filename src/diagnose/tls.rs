@@ -2,11 +2,13 @@
 
 use super::codes::{TLS001, TLS002, TLS003, TLS004, TLS005, TLS006, TLS007, TLS008};
 use super::mtu;
+use super::reply::reset_by;
 use super::view::{failures, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{
-    Certificate, Evidence, FailureKind, Observation, ObservationId, Stage, Tls, VerificationResult, clock_offset,
+    Certificate, Evidence, FailureKind, Observation, ObservationId, ReplyTo, Stage, Tls, VerificationResult,
+    clock_offset,
 };
 use crate::target::EndpointRole;
 
@@ -194,9 +196,13 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
                 failed.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
             let summary = format!("{what}: {host} ({peers}), {}", listed(words));
             let tried = evidence.of_endpoint(Stage::TlsHandshake, host).filter(|o| o.was_run()).count();
+            let reset_by = reset_by(evidence, host, &failed, FailureKind::HandshakeReset, ReplyTo::ClientHello);
             let certain = match row.code {
                 // An alert is the server's own word; anyone on the way can send a RST or close.
-                "TLS004" => failed.iter().all(|o| o.outcome.failure() == Some(FailureKind::HandshakeAlert)),
+                "TLS004" => {
+                    failed.iter().all(|o| o.outcome.failure() == Some(FailureKind::HandshakeAlert))
+                        || reset_by.as_ref().is_some_and(|(_, is_all)| *is_all)
+                }
                 "TLS008" => failed.len() == tried,
                 _ => false,
             };
@@ -204,6 +210,10 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
                 .citing(failed.iter().map(|observation| observation.id))
                 .confidence(Confidence::high_if(certain));
             let helps = if row.code == TLS005.code && mtu::no_size_helps(evidence, host) { HELD_BACK } else { *helps };
+            let finding = match &reset_by {
+                Some((sender, _)) => sender.told_in(finding),
+                None => finding,
+            };
             Some(helps.iter().fold(finding, |finding, line| finding.help(*line)))
         })
         .collect()

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::reply::reply_to_syn;
 use crate::addr::{self, AddressScope};
 use crate::config::Route;
 use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, Sample, Stage};
@@ -48,11 +49,18 @@ pub struct PortView {
     pub connect_us: Option<Spread>,
     /// Maximum segment size towards the peer.
     pub mss_bytes: Option<u32>,
+    /// The TTL with which the answer to a SYN arrives; null where it was not measured, or is not sure.
+    #[serde(default)]
+    pub answer_ttl: Option<u8>,
+    /// How many hops away that answer comes from, by its TTL.
+    #[serde(default)]
+    pub answer_hops: Option<u8>,
 }
 
 impl PortView {
-    fn new(observation: &Observation) -> Option<Self> {
+    fn new(evidence: &Evidence, observation: &Observation) -> Option<Self> {
         let tcp = observation.detail.tcp()?;
+        let reply = reply_to_syn(evidence, observation);
         let ended = |sample: &&Sample| !matches!(sample.outcome, Outcome::NotRun { .. });
         let successes = || tcp.samples.iter().filter(|sample| sample.outcome.is_success());
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -66,6 +74,8 @@ impl PortView {
             kernel_rtt_us: Spread::of_kernel_rtt(tcp),
             connect_us: Spread::of_connect_time(tcp),
             mss_bytes: successes().find_map(|sample| sample.mss_bytes),
+            answer_ttl: reply.map(|reply| reply.ttl),
+            answer_hops: reply.map(|reply| reply.hops),
         })
     }
 }
@@ -93,7 +103,8 @@ pub(super) fn addresses_of_endpoint(evidence: &Evidence, host: &str) -> Vec<Addr
     let connects: Vec<&Observation> = evidence.of_endpoint(Stage::Connect, host).collect();
     for view in &mut views {
         let of_address = |observation: &&&Observation| observation.peer.is_some_and(|peer| peer.ip() == view.ip);
-        view.ports = connects.iter().filter(of_address).filter_map(|observation| PortView::new(observation)).collect();
+        view.ports =
+            connects.iter().filter(of_address).filter_map(|observation| PortView::new(evidence, observation)).collect();
     }
     views
 }

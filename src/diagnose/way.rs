@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use super::codes::{PTH002, PTH003, PTH004};
 use super::path::{PathView, paths};
+use super::reply::{Reply, replies};
 use super::view::{cos_answered, listed};
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
-use crate::evidence::{Evidence, Observation, ObservationId, PathStop, Stage};
+use crate::evidence::{Evidence, Observation, ObservationId, PathStop, ReplyTo, Stage};
 use crate::target::Target;
 
 pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
@@ -73,42 +74,79 @@ fn circles(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<
     )))
 }
 
-/// Somebody nearer answers in the address's place, and it is not COS.
+/// Somebody nearer answers in the address's place, and it is not COS. Two things show it, each by itself: at which TTL a SYN is answered,
+/// and with which TTL the answer arrives.
 fn intercepted(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<Finding> {
     let host = target.host.as_str();
-    let farthest = |peer: SocketAddr| {
-        let same_address =
-            views.iter().filter(|view| view.is_reached() && view.peer.is_some_and(|p| p.ip() == peer.ip()));
-        { same_address }.filter_map(|view| Some(view.end?.ttl)).max()
-    };
-    let is_near = |view: &&&PathView| {
-        let (Some(peer), Some(end)) = (view.peer, view.end) else { return false };
-        view.is_reached() && (view.is_answered_too_near || farthest(peer).is_some_and(|ttl| ttl > end.ttl))
-    };
-    let near: Vec<&&PathView> =
-        views.iter().filter(is_near).filter(|view| is_strange(evidence, host, view.peer)).collect();
+    let traced = traced_near(views);
+    let arrived = arrived_near(&replies(evidence, host));
+    let mut near: Vec<&Near> =
+        traced.iter().chain(&arrived).filter(|near| is_strange(evidence, host, near.peer)).collect();
+    near.sort_by_key(|near| near.peer);
     let first = near.first()?;
-    let ttl = first.end.map_or(0, |end| end.ttl);
-    let elsewhere = first.peer.and_then(farthest).filter(|farther| *farther > ttl);
-    let than = elsewhere.map_or_else(String::new, |farther| format!(", another port of the address at {farther} hops"));
+    let than =
+        first.farther.map_or_else(String::new, |farther| format!(", another port of the address at {farther} hops"));
     let summary = format!(
-        "something {ttl} {} away answers for {host} ({}){than}: a transparent proxy or a portal",
-        if ttl == 1 { "hop" } else { "hops" },
-        listed(near.iter().filter_map(|view| view.peer))
+        "something {} {} away answers for {host} ({}){than}: a transparent proxy or a portal",
+        first.hops,
+        if first.hops == 1 { "hop" } else { "hops" },
+        listed(near.iter().map(|near| near.peer))
     );
     let severity = if cos_answered(evidence, host) { Severity::Warning } else { Severity::Error };
     let finding = Finding::new(&PTH004, host, first.observation, summary)
-        .citing(near.iter().map(|view| view.observation))
-        .citing(near.iter().flat_map(|view| connects(evidence, host, view.peer)))
+        .citing(near.iter().map(|near| near.observation))
+        .citing(near.iter().flat_map(|near| connects(evidence, host, Some(near.peer))))
         .severity(severity)
-        .confidence(Confidence::high_if(near.iter().all(|view| view.is_answered_too_near) || elsewhere.is_some()))
+        .confidence(Confidence::high_if(near.iter().all(|near| near.is_before_gateway) || first.farther.is_some()))
         .help("network team or ISP: a proxy or portal on the way takes connections to COS; let them pass, or log in to the portal");
     Some(finding.help("you: use HTTPS: whoever answers there cannot show COS's certificate"))
 }
 
+/// Somebody who answers at a peer from nearer than the address is.
+struct Near {
+    peer: SocketAddr,
+    observation: ObservationId,
+    hops: u8,
+    /// How far away another port of the address is, where that is farther.
+    farther: Option<u8>,
+    /// Whether it is before the gateway.
+    is_before_gateway: bool,
+}
+
+/// Those whose SYN-ACK came for a SYN that lived for fewer hops.
+fn traced_near(views: &[&PathView]) -> Vec<Near> {
+    let reached =
+        || views.iter().filter(|view| view.is_reached()).filter_map(|view| Some((view, view.peer?, view.end?.ttl)));
+    let near = |(view, peer, hops): (&&PathView, SocketAddr, u8)| {
+        let farther =
+            reached().filter(|(_, other, ttl)| other.ip() == peer.ip() && *ttl > hops).map(|(_, _, ttl)| ttl).max();
+        let is_before_gateway = view.is_answered_too_near;
+        (is_before_gateway || farther.is_some()).then_some(Near {
+            peer,
+            observation: view.observation,
+            hops,
+            farther,
+            is_before_gateway,
+        })
+    };
+    reached().filter_map(near).collect()
+}
+
+/// Those whose SYN-ACK arrived with a TTL that stands for fewer hops than that of another port of the address.
+fn arrived_near(replies: &[Reply]) -> Vec<Near> {
+    let accepts = || replies.iter().filter(|reply| reply.to == ReplyTo::Syn && !reply.is_rst);
+    let near = |reply: &Reply| {
+        let of_address = accepts().filter(|other| other.peer.ip() == reply.peer.ip());
+        let farther = of_address.map(|other| other.hops).filter(|hops| *hops > reply.hops).max()?;
+        let (peer, observation, hops) = (reply.peer, reply.observation, reply.hops);
+        Some(Near { peer, observation, hops, farther: Some(farther), is_before_gateway: false })
+    };
+    accepts().filter_map(near).collect()
+}
+
 /// Whether somebody answers at a peer who is not COS.
-fn is_strange(evidence: &Evidence, host: &str, peer: Option<SocketAddr>) -> bool {
-    let of_peer = |o: &&Observation| o.peer == peer;
+fn is_strange(evidence: &Evidence, host: &str, peer: SocketAddr) -> bool {
+    let of_peer = |o: &&Observation| o.peer == Some(peer);
     let exchanges = evidence.of_endpoint(Stage::HttpRoundTrip, host).filter(of_peer).filter_map(|o| o.detail.http());
     { exchanges }.any(|http| http.status.is_some() && !http.is_from_cos())
 }

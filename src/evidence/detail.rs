@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ClampedHandshake, Clock, Dns, FailureKind, HostsFile, Http, LargeRequest, Machine, Metadata, Outcome, Path,
-    ProxyEnvironment, ResolverConfiguration, RouteTo, Routes, SourcePorts, SystemLookup, Tls,
+    ProxyEnvironment, ReplyTtl, ResolverConfiguration, RouteTo, Routes, SourcePorts, SystemLookup, Tls,
 };
 
 /// The facts of one observation.
@@ -49,6 +49,8 @@ pub enum Detail {
     SourcePorts(SourcePorts),
     /// One HTTP request and its answer.
     Http(Http),
+    /// Which segments that answer are still taken when those with small TTLs are ignored.
+    ReplyTtl(ReplyTtl),
     /// The key that requests are signed with, without its secrets.
     Key(Key),
     /// One look for the bucket in another region.
@@ -216,6 +218,7 @@ accessors! {
     large_request: LargeRequest,
     source_ports: SourcePorts,
     http: Http,
+    reply_ttl: ReplyTtl,
     key: Key,
     bucket_search: BucketSearch,
 }

@@ -14,7 +14,8 @@ use crate::target::Target;
 /// Peers of one target that are traced at most.
 const MOST: usize = 2;
 /// The path is asked for once: who limits its answers is of no interest here.
-const PLAN: TracePlan = TracePlan { protocol: PathProtocol::Tcp, max_ttl: 30, rounds: 1, flows: 0, flow_ports: None };
+pub(super) const PLAN: TracePlan =
+    TracePlan { protocol: PathProtocol::Tcp, max_ttl: 30, rounds: 1, flows: 0, flow_ports: None };
 /// Routers take their time to answer now and then: of some answers the quickest tells how far away they are.
 const ROUNDS_FOR_TIMES: u16 = 3;
 
@@ -48,16 +49,20 @@ pub(super) fn at_the_end(config: &Config, evidence: &Evidence) -> Vec<Step> {
 pub(super) fn after_http(config: &Config, evidence: &Evidence) -> Vec<Step> {
     let of_target = |target: &Target| {
         let is_new = evidence.of_endpoint(Stage::Path, &target.host).next().is_none();
-        let strange: BTreeSet<_> = evidence
-            .of_endpoint(Stage::HttpRoundTrip, &target.host)
-            .filter(|o| o.detail.http().is_some_and(|http| http.status.is_some() && !http.is_from_cos()))
-            .filter_map(|o| Some(o.peer?.ip()))
-            .collect();
+        let strange = answered_by_another(evidence, target);
         let connects = evidence.of_endpoint(Stage::Connect, &target.host).filter(|o| o.outcome.is_success());
         let wanted = connects.filter(|o| o.peer.is_some_and(|peer| strange.contains(&peer.ip())));
         if is_new && target.role.is_cos_host() { steps(config, target, PLAN, wanted) } else { Vec::new() }
     };
     if config.trace_in_check == When::Never { Vec::new() } else { config.targets.iter().flat_map(of_target).collect() }
+}
+
+/// The addresses at which somebody else answers than COS.
+pub(super) fn answered_by_another(evidence: &Evidence, target: &Target) -> BTreeSet<IpAddr> {
+    let exchanges = evidence.of_endpoint(Stage::HttpRoundTrip, &target.host);
+    let is_strange =
+        |o: &&Observation| o.detail.http().is_some_and(|http| http.status.is_some() && !http.is_from_cos());
+    { exchanges }.filter(is_strange).filter_map(|o| Some(o.peer?.ip())).collect()
 }
 
 /// Whether a connect failed, and not in this machine.
@@ -66,7 +71,7 @@ fn failed_on_the_way(observation: &Observation) -> bool {
 }
 
 /// One trace for each of some connects, as many as are allowed. What connections are sent away from is not traced.
-fn steps<'a>(
+pub(super) fn steps<'a>(
     config: &Config,
     target: &Target,
     plan: TracePlan,

@@ -6,8 +6,8 @@ use super::{RequestPlan, TracePlan};
 use crate::config::NameServer;
 use crate::evidence::{
     BucketSearch, ClampedHandshake, Clock, Detail, Dns, HostsFile, Key, LargeRequest, Machine, Metadata, NotRunReason,
-    ObservationId, ProxyEnvironment, Purpose, RecordType, ResolverConfiguration, RouteTo, Routes, ServerOrigin,
-    SourcePorts, Stage, SystemLookup, Tcp, Tls,
+    ObservationId, ProxyEnvironment, Purpose, RecordType, ReplyTo, ReplyTtl, ResolverConfiguration, RouteTo, Routes,
+    ServerOrigin, SourcePorts, Stage, SystemLookup, Tcp, Tls,
 };
 use crate::target::Service;
 
@@ -94,6 +94,8 @@ pub enum Action {
     },
     /// Send a request.
     Request(RequestPlan),
+    /// Find out with which TTL an answer arrives.
+    MeasureReply(ReplyTo),
     /// Look for a bucket in another region.
     SearchBucket {
         /// The region.
@@ -222,6 +224,7 @@ impl Action {
             }),
             Self::TrySourcePorts { .. } => Detail::SourcePorts(SourcePorts::default()),
             Self::Request(request) => request.unsent(),
+            Self::MeasureReply(to) => Detail::ReplyTtl(ReplyTtl { to: *to, ..ReplyTtl::default() }),
             Self::SearchBucket { region, host, .. } => Detail::BucketSearch(BucketSearch {
                 region: (*region).to_owned(),
                 host: host.clone(),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::Connection;
 use super::http::{self, Exchange};
+use super::tcp::Settings;
 use super::{Context, tcp, tls};
 use crate::evidence::{ClampedHandshake, Detail, FailureKind, LargeRequest, Outcome, Tls};
 use crate::plan::{self, RequestPlan, Segments, Step};
@@ -86,7 +87,8 @@ fn end(context: &Context) -> Instant {
 async fn dial(context: &Context, step: &Step, mss_bytes: Option<u32>, end: Instant) -> Result<TcpStream, Outcome> {
     let Some(peer) = step.peer else { return Err(Outcome::failed(FailureKind::Internal)) };
     let to = plan::redirect(&context.config, step.endpoint.as_deref().unwrap_or_default(), peer).unwrap_or(peer);
-    let attempt = tcp::dial_with(to, end.saturating_duration_since(Instant::now()), mss_bytes).await;
+    let settings = Settings { mss_bytes, ..Settings::default() };
+    let attempt = tcp::dial_with(to, end.saturating_duration_since(Instant::now()), settings).await;
     attempt.stream.ok_or(attempt.sample.outcome)
 }
 

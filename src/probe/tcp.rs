@@ -113,16 +113,30 @@ pub(super) struct Attempt {
 
 /// Connects once.
 pub(super) async fn dial(peer: SocketAddr, attempt_timeout: Duration) -> Attempt {
-    dial_with(peer, attempt_timeout, None).await
+    dial_with(peer, attempt_timeout, Settings::default()).await
 }
 
-/// Connects once, with segments no larger than a size if one is given.
-pub(super) async fn dial_with(peer: SocketAddr, attempt_timeout: Duration, mss_bytes: Option<u32>) -> Attempt {
-    let limited = |socket: Socket| match mss_bytes {
-        Some(mss_bytes) => socket.set_tcp_mss(mss_bytes).map(|()| socket),
-        None => Ok(socket),
-    };
-    dial_over(sys::tcp_socket(peer).and_then(limited), peer, attempt_timeout).await
+/// What a socket is told before it connects.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Settings {
+    /// Segments are no larger than this.
+    pub(super) mss_bytes: Option<u32>,
+    /// What arrives with a smaller TTL is ignored.
+    pub(super) minimum_ttl: Option<u8>,
+}
+
+impl Settings {
+    fn applied(self, socket: Socket, peer: SocketAddr) -> io::Result<Socket> {
+        self.mss_bytes.map_or(Ok(()), |mss_bytes| socket.set_tcp_mss(mss_bytes))?;
+        self.minimum_ttl.map_or(Ok(()), |ttl| sys::set_minimum_ttl(&socket, peer, ttl))?;
+        Ok(socket)
+    }
+}
+
+/// Connects once, with some settings.
+pub(super) async fn dial_with(peer: SocketAddr, attempt_timeout: Duration, settings: Settings) -> Attempt {
+    let socket = sys::tcp_socket(peer).and_then(|socket| settings.applied(socket, peer));
+    dial_over(socket, peer, attempt_timeout).await
 }
 
 /// Connects a socket once, if there is one.

@@ -216,7 +216,7 @@ fn client_config(recorder: Arc<Recorder>, protocols: &[&[u8]]) -> Result<ClientC
     Ok(config)
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 

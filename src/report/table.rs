@@ -9,7 +9,7 @@ pub use addresses::latency;
 use super::page::{Page, words};
 use super::resolution::origin_word;
 use super::{Ended, Report, Style, View, exchanges, machine, resolution};
-use crate::diagnose::{AddressView, Finding, MACHINE, Severity, Status, milliseconds};
+use crate::diagnose::{AddressView, Finding, MACHINE, PortView, Severity, Status, milliseconds};
 use crate::evidence::{Authentication, Detail, Evidence, Http, NotRunReason, Observation, Outcome, Stage};
 use crate::target::{EndpointRole, Target};
 
@@ -126,6 +126,15 @@ fn notes(page: &mut Page, views: &[&AddressView], evidence: &Evidence, target: &
         .any(|observation| observation.detail.tcp().is_some_and(|tcp| tcp.redirected_to.is_some()));
     if redirected {
         page.line("", "Connections were sent elsewhere by --connect-to.");
+    }
+    for view in views {
+        let measured = |port: &PortView| Some((port.port, port.answer_hops?, port.answer_ttl?));
+        let ports = view.ports.iter().filter_map(measured);
+        let away: Vec<String> =
+            ports.map(|(port, hops, ttl)| format!("port {port} at hop {hops} (TTL {ttl})")).collect();
+        if !away.is_empty() {
+            page.line("", &format!("By the TTL of the answers of {}: {}.", view.ip, away.join(", ")));
+        }
     }
     let works_privately =
         |view: &&AddressView| view.scope.as_str() == "private" && view.ports.iter().any(|port| port.connected > 0);

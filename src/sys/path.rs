@@ -186,6 +186,25 @@ pub fn set_ttl(socket: &Socket, peer: SocketAddr, ttl: u8) -> io::Result<()> {
     }
 }
 
+/// Has the kernel ignore what arrives on a TCP socket with a TTL below a minimum, also before it is connected (ip(7), `IP_MINTTL`;
+/// `IPV6_MINHOPCOUNT`).
+///
+/// # Errors
+/// What the kernel says.
+pub fn set_minimum_ttl(socket: &impl AsFd, peer: SocketAddr, ttl: u8) -> io::Result<()> {
+    let (level, option) = match peer {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MINTTL),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT),
+    };
+    let value = libc::c_int::from(ttl);
+    #[expect(clippy::cast_possible_truncation, reason = "an integer has four bytes")]
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the descriptor is borrowed and open, and the kernel reads `length` bytes of a live integer of that size.
+    let result =
+        unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw const value).cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 const fn unspecified(peer: SocketAddr) -> IpAddr {
     match peer {
         SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),

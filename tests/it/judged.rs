@@ -3,6 +3,7 @@
 
 mod flows;
 mod resolution;
+mod sender;
 mod size;
 
 use std::collections::BTreeSet;
@@ -263,7 +264,9 @@ fn every_combination_comes_to_what_its_row_says() {
 #[test]
 fn what_makes_the_difference_is_said() {
     let mut missing = Vec::new();
-    for &(name, code, words) in SAID.iter().chain(flows::SAID).chain(resolution::SAID).chain(size::SAID) {
+    for &(name, code, words) in
+        { SAID.iter() }.chain(flows::SAID).chain(resolution::SAID).chain(sender::SAID).chain(size::SAID)
+    {
         let report = read(&directory().join(format!("{name}.json")));
         let said = |finding: &cosprobe::diagnose::Finding| {
             finding.summary.contains(words) || finding.help.iter().any(|line| line.contains(words))
@@ -305,7 +308,7 @@ fn every_file_has_a_row() {
 }
 
 fn rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(flows::ROWS).chain(resolution::ROWS).chain(size::ROWS)
+    ROWS.iter().chain(flows::ROWS).chain(resolution::ROWS).chain(sender::ROWS).chain(size::ROWS)
 }
 
 fn directory() -> PathBuf {

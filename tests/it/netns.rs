@@ -9,6 +9,7 @@ mod mtu;
 mod path;
 mod ping;
 mod resolution;
+mod sender;
 
 use std::io::Write;
 use std::path::Path;
@@ -112,6 +113,7 @@ scenarios! {
     all_refused "all-refused" ["TCP001"] "unreachable" "public";
     all_filtered "all-filtered" ["TCP002"] "unreachable" "public";
     local_firewall "local-firewall" ["TCP001" "TCP002"] "unreachable" "public";
+    local_refusal "local-refusal" ["TCP009"] "degraded" "public";
     host_unreachable "host-unreachable" ["TCP003"] "unreachable" "public";
     net_unreachable "net-unreachable" ["TCP003"] "unreachable" "public";
     routing_loop "routing-loop" ["PTH003"] "unreachable" "public";
@@ -131,12 +133,15 @@ scenarios! {
     port443_rst "port443-rst" ["TCP009"] "degraded" "public";
     ecmp_leg_broken "ecmp-leg-broken" ["TCP010"] "degraded" "public", with ["-c" "20"];
     ecmp_return_broken "ecmp-return-broken" ["TCP010"] "degraded" "public", with ["-c" "40"];
+    port443_closed "port443-closed" ["TCP009"] "degraded" "public";
+    port443_rst_v6 "port443-rst-v6" ["TCP009"] "degraded" "public";
     ipv6_broken "ipv6-broken" ["TCP011"] "degraded" "public";
     ipv6_refused "ipv6-refused" ["TCP011"] "degraded" "public";
     tls_expired "tls-expired" ["TLS001"] "degraded" "public";
     tls_wrong_name "tls-wrong-name" ["TLS002"] "degraded" "public";
     tls_untrusted "tls-untrusted" ["TLS003"] "degraded" "public";
     tls_reset "tls-reset" ["TLS004"] "degraded" "public";
+    tls_reset_by_server "tls-reset-by-server" ["TLS004"] "degraded" "public";
     tls_old "tls-old" ["TLS004"] "degraded" "public";
     tls_stall "tls-stall" ["TLS005"] "degraded" "public";
     mtu_blackhole "mtu-blackhole" ["PTH001"] "degraded" "public";
@@ -152,6 +157,7 @@ scenarios! {
     http_drip "http-drip" ["HTP005"] "unreachable" "public";
     http_stall "http-stall" ["HTP005"] "unreachable" "public";
     http_reset "http-reset" ["HTP006"] "unreachable" "public";
+    http_reset_on_the_way "http-reset-on-the-way" ["HTP006"] "degraded" "public";
     http_big_headers "http-big-headers" ["HTP006"] "unreachable" "public";
 }
 

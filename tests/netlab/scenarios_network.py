@@ -92,6 +92,15 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
         "r3 answers TCP port 443 with RST; 80 works",
         setup=firewall("r3", "tcp dport 443 reject with tcp reset"),
     ),
+    "port443-closed": Scenario(
+        "the server itself answers TCP port 443 with RST; 80 works",
+        setup={"server": nft_chain("input", "tcp dport 443 reject with tcp reset")},
+    ),
+    "port443-rst-v6": Scenario(
+        "r2 answers TCP port 443 over IPv6 with RST; 80 and IPv4 work",
+        ipv6=True,
+        setup=firewall("r2", "meta nfproto ipv6 tcp dport 443 reject with tcp reset"),
+    ),
     "all-filtered": Scenario(
         "r3 silently drops TCP ports 80 and 443",
         setup=firewall("r3", "tcp dport { 80, 443 } drop"),
@@ -107,6 +116,10 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
     "local-firewall": Scenario(
         "the client's own firewall drops outgoing 80 (times out) and rejects 443 (refused)",
         setup={"client": nft_chain("output", "tcp dport 80 drop", "tcp dport 443 reject with tcp reset")},
+    ),
+    "local-refusal": Scenario(
+        "the client's own firewall answers outgoing 443 with RST; 80 works",
+        setup={"client": nft_chain("output", "tcp dport 443 reject with tcp reset")},
     ),
     "policy-prohibit": Scenario(
         "a policy rule on the client prohibits what goes to the public addresses: permission denied",

@@ -128,6 +128,10 @@ SERVICE_SCENARIOS: dict[str, Scenario] = {
         "port 443 connects, a middlebox on r2 answers the ClientHello with RST",
         setup=firewall("r2", "tcp dport 443 tcp flags & psh == psh reject with tcp reset"),
     ),
+    "tls-reset-by-server": Scenario(
+        "port 443 connects, the server itself answers the ClientHello with RST",
+        setup={"server": nft_chain("input", "tcp dport 443 tcp flags & psh == psh reject with tcp reset")},
+    ),
     "tls-plaintext": Scenario("port 443 speaks plain HTTP", tls="plaintext"),
     "tls-stall": Scenario("port 443 accepts the connection and never says a word", tls="stall"),
     # The web server misbehaves.
@@ -141,6 +145,10 @@ SERVICE_SCENARIOS: dict[str, Scenario] = {
     ),
     "http-drip": Scenario("the server sends one byte of its answer every 0.2 s", web="drip"),
     "http-reset": Scenario("the server resets the connection in the middle of its answer", web="reset"),
+    "http-reset-on-the-way": Scenario(
+        "a middlebox on r1 answers requests to port 80 with RST; 443 works",
+        setup=firewall("r1", "tcp dport 80 tcp flags & psh == psh reject with tcp reset"),
+    ),
     "http-stall": Scenario("the server takes the request and never answers", web="stall"),
     "http-big-headers": Scenario("the answer has 256 KiB of headers", web="big-headers"),
     "http-503": Scenario("the server answers 503 SlowDown", web="503"),
