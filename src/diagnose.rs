@@ -10,6 +10,7 @@ mod canary;
 pub mod codes;
 mod dns;
 mod endpoint;
+mod firewall;
 mod flow;
 mod fold;
 mod forged;
@@ -194,6 +195,7 @@ type Rule = fn(&Evidence, &Policy) -> Vec<Finding>;
 /// Every rule, in the order of the layers.
 const RULES: &[Rule] = &[
     host::rule,
+    firewall::rule,
     proxy::rule,
     dns::rule,
     forged::rule,

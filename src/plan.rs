@@ -6,6 +6,7 @@
 
 mod canary;
 mod control;
+mod counters;
 mod doctor;
 mod failed_paths;
 mod host;
@@ -47,7 +48,11 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::Resolve, false) => resolve::first_steps(config, evidence),
         (Stage::Resolve, true) => resolve::tcp_fallback_steps(config, evidence),
         (Stage::Route, false) => route_steps(config, evidence),
-        (Stage::Connect, false) if config.trace.is_none() => connect_steps(config, evidence),
+        (Stage::Connect, false) if config.trace.is_none() => {
+            let connects = connect_steps(config, evidence);
+            counters::before(&connects, evidence).map_or(connects, |reading| vec![reading])
+        }
+        (Stage::Connect, true) => counters::after(config, evidence),
         (Stage::Path, false) if config.trace.is_some() => path::steps(config, evidence),
         (Stage::Path, false) => failed_paths::after_connect(config, evidence),
         (Stage::Path, true) => path::name_steps(config, evidence),

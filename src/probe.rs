@@ -169,6 +169,7 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::LargeRequest { request, segments } => mtu::request(context, step, request, *segments).await,
         Action::Request(request) => http::round_trip(context, id, step, request).await,
         Action::MeasureReply(to) => reply::measure(context, step, *to).await,
+        Action::ReadTcpCounters => host::tcp_counters(),
         Action::SearchBucket { .. } => search::search(context, step).await,
         Action::RecordKey => (Outcome::Succeeded, Detail::Key(context.config.signing.key.clone())),
         Action::Skip { because, detail } => (Outcome::NotRun { because: *because }, detail.clone()),

@@ -48,7 +48,7 @@ codes! {
         [DNS006 DNS007 RTE002 RTE004 DNS004 TCP001 TCP002 TCP003 TCP004 TCP007 TCP008 TCP009 TLS002 TLS003 HTP001];
     HST004 "clock-skew" Error "this machine's clock is off" [AUT004 TLS001];
     HST005 "local-firewall" Error "this machine's own firewall or routing rules refuse the connection"
-        [TCP007 TCP008 TCP009 RTE002];
+        [TCP001 TCP002 TCP007 TCP008 TCP009 TCP011 PTH002 RTE002];
     HST006 "ports-exhausted" Error "this machine has no free local port or file descriptor for the connection"
         [TCP007 TCP008 TCP009];
     HST007 "no-ipv6" Error "the name has IPv6 addresses only and this machine has no IPv6" [];

@@ -1,11 +1,11 @@
-//! Findings about this machine: routes, hosts file, clock, local rules and limits.
+//! Findings about this machine: routes, hosts file, clock and limits.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
-use super::codes::{HST001, HST003, HST004, HST005, HST006, HST007};
+use super::codes::{HST001, HST003, HST004, HST006, HST007};
 use super::resolvers::{private_addresses, private_answers};
 use super::view::{failures, listed, route_of};
 use super::{Confidence, Finding, Severity};
@@ -26,7 +26,6 @@ pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     for target in &evidence.targets {
         findings.extend(no_ipv6(evidence, &target.host));
         findings.extend(hosts_file_override(evidence, &target.host));
-        findings.extend(local_firewall(evidence, &target.host));
         findings.extend(ports_exhausted(evidence, &target.host));
     }
     findings
@@ -132,7 +131,10 @@ fn answered_at(evidence: &Evidence, host: &str, ips: &[IpAddr]) -> bool {
 }
 
 /// The rule of policy routing that forbids, where the kernel's own look-up of the route is refused too.
-fn forbidding_rule<'a>(evidence: &'a Evidence, refused: &[&Observation]) -> Option<(ObservationId, &'a PolicyRule)> {
+pub(super) fn forbidding_rule<'a>(
+    evidence: &'a Evidence,
+    refused: &[&Observation],
+) -> Option<(ObservationId, &'a PolicyRule)> {
     let is_refused = |ip: IpAddr| refused.iter().any(|o| o.peer.is_some_and(|peer| peer.ip() == ip));
     let is_prohibited = |o: &Observation| o.detail.route_to().is_some_and(|way| way.kind == RouteKind::Prohibit);
     let looked_up = evidence.of_stage(Stage::Route).filter(|o| is_prohibited(o)).filter_map(|o| o.peer);
@@ -151,20 +153,6 @@ fn forbids(rule: &str, ip: IpAddr) -> bool {
         ["from", "all", "prohibit"] => true,
         _ => false,
     }
-}
-
-fn local_firewall(evidence: &Evidence, host: &str) -> Option<Finding> {
-    let refused: Vec<_> = failures(evidence, Stage::Connect, host, &[FailureKind::LocalReject]).collect();
-    let first = refused.first()?;
-    let peers = listed(refused.iter().filter_map(|observation| observation.peer));
-    let rule = forbidding_rule(evidence, &refused);
-    let why = rule.map_or_else(String::new, |(_, rule)| format!(": the rule `{}: {}`", rule.priority, rule.text));
-    let summary = format!("this machine itself forbids connecting to {peers}{why}");
-    let finding = Finding::new(&HST005, host, first.id, summary)
-        .citing(refused.iter().map(|observation| observation.id))
-        .citing(rule.map(|(id, _)| id))
-        .help("you: look for the rule that rejects it: `nft list ruleset`, `iptables-save`, `ip rule`, `ip route get ADDRESS`, and the security software of this machine");
-    Some(finding)
 }
 
 fn ports_exhausted(evidence: &Evidence, host: &str) -> Option<Finding> {

@@ -1,6 +1,7 @@
 //! Findings about where this machine is: its region against the endpoint's, and whether it has a way out at all.
 
 use super::codes::{RTE001, RTE003, RTE008};
+use super::firewall::keeps_back;
 use super::resolvers::{can_be_private, metadata, private_answers};
 use super::view::{listed, route_of};
 use super::{Confidence, Finding};
@@ -49,8 +50,8 @@ fn other_region(evidence: &Evidence, target: &Target, told: ObservationId, vm: &
 fn no_egress(evidence: &Evidence, target: &Target, told: ObservationId, vm: &Metadata) -> Option<Finding> {
     let host = target.host.as_str();
     let public = route_of(evidence, host) == Route::Public;
-    // With a private answer at hand the public one is the fault: DNS004.
-    if !vm.has_no_public_ipv4 || !public || !private_answers(evidence, host).is_empty() {
+    // With a private answer at hand the public one is the fault: DNS004. What this machine keeps back is HST005.
+    if !vm.has_no_public_ipv4 || !public || !private_answers(evidence, host).is_empty() || keeps_back(evidence) {
         return None;
     }
     let is_public = |o: &&Observation| o.peer.is_some_and(|peer| addr::scope_of(peer.ip()) == AddressScope::Public);

@@ -157,6 +157,11 @@ impl Sender {
         self.rst.observation
     }
 
+    /// Whether this machine itself, or what is next to it, sent it.
+    pub(super) const fn is_here(&self) -> bool {
+        matches!(self.place, Place::Here { .. })
+    }
+
     /// What is known, to stand behind a summary. `of` says which RST, where there are several.
     pub(super) fn words(&self, of: &str) -> String {
         let away = |hops: u8| counted(hops.into(), "hop", "hops");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ClampedHandshake, Clock, Dns, FailureKind, HostsFile, Http, LargeRequest, Machine, Metadata, Outcome, Path,
-    ProxyEnvironment, ReplyTtl, ResolverConfiguration, RouteTo, Routes, SourcePorts, SystemLookup, Tls,
+    ProxyEnvironment, ReplyTtl, ResolverConfiguration, RouteTo, Routes, SourcePorts, SystemLookup, TcpCounters, Tls,
 };
 
 /// The facts of one observation.
@@ -51,6 +51,8 @@ pub enum Detail {
     Http(Http),
     /// Which segments that answer are still taken when those with small TTLs are ignored.
     ReplyTtl(ReplyTtl),
+    /// What the kernel counts of TCP, for all programs of this machine together.
+    TcpCounters(TcpCounters),
     /// The key that requests are signed with, without its secrets.
     Key(Key),
     /// One look for the bucket in another region.
@@ -219,6 +221,7 @@ accessors! {
     source_ports: SourcePorts,
     http: Http,
     reply_ttl: ReplyTtl,
+    tcp_counters: TcpCounters,
     key: Key,
     bucket_search: BucketSearch,
 }

@@ -22,6 +22,16 @@ pub struct Clock {
     pub ntp_estimated_error_us: Option<u64>,
 }
 
+/// What the kernel counts of TCP, for all programs of this network namespace together (`TcpExt` of /proc/net/netstat).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TcpCounters {
+    /// SYNs that were sent again (`TCPSynRetrans`); null where the kernel does not tell.
+    pub syn_retransmits: Option<u64>,
+    /// Segments that were to be sent again and that this machine itself did not let out (`TCPRetransFail`).
+    pub retransmit_failures: Option<u64>,
+}
+
 /// What machine this is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]

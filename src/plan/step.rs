@@ -7,7 +7,7 @@ use crate::config::NameServer;
 use crate::evidence::{
     BucketSearch, ClampedHandshake, Clock, Detail, Dns, HostsFile, Key, LargeRequest, Machine, Metadata, NotRunReason,
     ObservationId, ProxyEnvironment, Purpose, RecordType, ReplyTo, ReplyTtl, ResolverConfiguration, RouteTo, Routes,
-    ServerOrigin, SourcePorts, Stage, SystemLookup, Tcp, Tls,
+    ServerOrigin, SourcePorts, Stage, SystemLookup, Tcp, TcpCounters, Tls,
 };
 use crate::target::Service;
 
@@ -96,6 +96,8 @@ pub enum Action {
     Request(RequestPlan),
     /// Find out with which TTL an answer arrives.
     MeasureReply(ReplyTo),
+    /// Read what the kernel counts of TCP.
+    ReadTcpCounters,
     /// Look for a bucket in another region.
     SearchBucket {
         /// The region.
@@ -225,6 +227,7 @@ impl Action {
             Self::TrySourcePorts { .. } => Detail::SourcePorts(SourcePorts::default()),
             Self::Request(request) => request.unsent(),
             Self::MeasureReply(to) => Detail::ReplyTtl(ReplyTtl { to: *to, ..ReplyTtl::default() }),
+            Self::ReadTcpCounters => Detail::TcpCounters(TcpCounters::default()),
             Self::SearchBucket { region, host, .. } => Detail::BucketSearch(BucketSearch {
                 region: (*region).to_owned(),
                 host: host.clone(),

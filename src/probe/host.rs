@@ -1,6 +1,7 @@
 //! What this machine's own configuration says: files and variables, the kernel's tables, and where there is one the metadata
 //! service.
 
+mod counters;
 mod files;
 mod lookup;
 mod metadata;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use crate::evidence::{Clock, Detail, Machine, Outcome, ProxyEnvironment, Variable, clean};
 use crate::sys;
 
+pub(super) use counters::tcp_counters;
 pub(super) use files::{hosts_file, resolver_configuration};
 pub(super) use lookup::{address_of, look_up};
 pub(super) use metadata::metadata;

@@ -112,7 +112,9 @@ scenarios! {
     mixed_route "mixed-route" ["RTE004"] "degraded" "mixed";
     all_refused "all-refused" ["TCP001"] "unreachable" "public";
     all_filtered "all-filtered" ["TCP002"] "unreachable" "public";
-    local_firewall "local-firewall" ["TCP001" "TCP002"] "unreachable" "public";
+    local_firewall "local-firewall" ["HST005"] "unreachable" "public";
+    local_drop "local-drop" ["HST005"] "unreachable" "public";
+    local_drop_443 "local-drop-443" ["HST005"] "degraded" "public";
     local_refusal "local-refusal" ["TCP009"] "degraded" "public";
     host_unreachable "host-unreachable" ["TCP003"] "unreachable" "public";
     net_unreachable "net-unreachable" ["TCP003"] "unreachable" "public";

@@ -117,6 +117,14 @@ NETWORK_SCENARIOS: dict[str, Scenario] = {
         "the client's own firewall drops outgoing 80 (times out) and rejects 443 (refused)",
         setup={"client": nft_chain("output", "tcp dport 80 drop", "tcp dport 443 reject with tcp reset")},
     ),
+    "local-drop": Scenario(
+        "the client's own firewall drops outgoing 80 and 443",
+        setup={"client": nft_chain("output", "tcp dport { 80, 443 } drop")},
+    ),
+    "local-drop-443": Scenario(
+        "the client's own firewall drops outgoing 443; 80 works",
+        setup={"client": nft_chain("output", "tcp dport 443 drop")},
+    ),
     "local-refusal": Scenario(
         "the client's own firewall answers outgoing 443 with RST; 80 works",
         setup={"client": nft_chain("output", "tcp dport 443 reject with tcp reset")},

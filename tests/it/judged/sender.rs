@@ -1,13 +1,19 @@
-//! Recorded evidence about who sent a RST and who answers from nearer.
+//! Recorded evidence about who sent a RST, who answers from nearer, and what this machine itself keeps back.
 
 use super::{Row, Words};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
     ("http-reset-on-the-way", 1, "degraded", "public", "HTP006:error:high", ""),
+    ("local-drop", 1, "unreachable", "public", "HST005:error:medium", "TCP002<HST005 PTH002<HST005"),
+    ("local-drop-and-rst", 1, "unreachable", "public", "HST005:error:medium", "TCP001<HST005 TCP002<HST005 PTH002<HST005"),
+    ("local-drop-one-of-two", 1, "unreachable", "public", "TCP002:error:medium", ""),
+    ("local-drop-one-port", 1, "degraded", "public", "HST005:error:medium", "TCP002<HST005 TCP009<HST005 PTH002<HST005"),
+    ("local-drop-others-count-too", 1, "unreachable", "public", "TCP002:error:medium", ""),
     ("nearer-by-ttl-and-cos", 0, "healthy", "public", "", ""),
     ("portal-as-far-by-ttl", 1, "degraded", "public", "HTP001:error:high", ""),
     ("portal-nearer-by-ttl", 0, "degraded", "public", "PTH004:warning:high", "HTP001<PTH004"),
+    ("remote-drop", 1, "unreachable", "public", "TCP002:error:medium", ""),
     ("rst-both-ports", 1, "unreachable", "public", "TCP001:error:medium", ""),
     ("rst-feigned-ttl", 1, "degraded", "public", "TCP009:error:high", "TCP001<TCP009"),
     ("rst-from-here", 1, "degraded", "public", "TCP009:error:high", "TCP001<TCP009"),
@@ -22,6 +28,8 @@ pub(super) const ROWS: &[Row] = &[
 #[rustfmt::skip]
 pub(super) const SAID: &[Words] = &[
     ("http-reset-on-the-way", "HTP006", "the RST of 203.0.113.10:80 comes from the first router, 192.168.1.1, not from the server (4 hops)"),
+    ("local-drop", "HST005", "of 20 SYNs that were to be sent again 20 did not get out"),
+    ("local-drop-and-rst", "HST005", "the RST of 203.0.113.10:443 comes from it or from its first router"),
     ("portal-nearer-by-ttl", "PTH004", "something 1 hop away answers"),
     ("portal-nearer-by-ttl", "PTH004", "another port of the address at 4 hops"),
     ("rst-both-ports", "TCP001", "seems to come from 3 hops away, 198.51.100.2: the path ends at hop 4"),

@@ -1,4 +1,4 @@
-//! Who sent a RST: told without privilege.
+//! Who sent a RST, and what this machine itself keeps back: told without privilege.
 
 use serde_json::Value;
 
@@ -66,6 +66,14 @@ fn a_transparent_proxy_is_nearer_by_the_ttl_of_its_answers_too() {
     let cited = finding(&report, "PTH004")["evidence"].as_array().expect("a list").clone();
     let is_reply = |o: &&Value| o["stage"] == "reply_ttl" && cited.contains(&o["id"]);
     assert!(report["evidence"].as_array().expect("a list").iter().any(|o| is_reply(&o)));
+}
+
+#[test]
+fn what_this_machine_keeps_back_is_told_from_what_gets_lost() {
+    for scenario in ["local-drop", "local-drop-443", "local-firewall"] {
+        let words = "this machine itself drops what it sends to connect to 203.0.113.10";
+        let Some(_) = assert_said(scenario, "HST005", "medium", words, "you: ") else { return };
+    }
 }
 
 #[test]
