@@ -7,6 +7,7 @@ mod credentials;
 #[cfg(feature = "lab")]
 mod demo;
 mod dns;
+mod egress;
 mod endpoints;
 mod explain;
 mod head;

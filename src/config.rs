@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use trace::{Trace, TraceProtocol};
 
 use crate::evidence::{Hypothesis, Key};
+use crate::sys::Egress;
 use crate::target::Target;
 
 pub use names::{MetadataService, NameServer, NameServers, Questions, SystemFiles, When};
@@ -39,6 +40,8 @@ pub struct Config {
     pub metadata: MetadataService,
     /// Whether other endpoints of COS are probed too, to tell how far a fault reaches.
     pub control: When,
+    /// How connections to the endpoints leave this machine.
+    pub egress: Egress,
     /// Connections to send elsewhere than the name says.
     pub connect_to: Vec<ConnectTo>,
     /// Which certificates are trusted.

@@ -26,7 +26,7 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::evidence::{Detail, NotRunReason, Observation, ObservationId, Outcome, Sample};
 use crate::plan::{Action, Step};
-use crate::sys::{self, Interface};
+use crate::sys::{self, Egress, Interface};
 use crate::target::Protocol;
 
 use connection::Connections;
@@ -177,19 +177,20 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
 }
 
 /// Connects once and closes the connection at once.
-pub async fn connect_once(to: SocketAddr, attempt_timeout: Duration) -> Sample {
-    let attempt = tcp::dial(to, attempt_timeout).await;
+pub async fn connect_once(to: SocketAddr, attempt_timeout: Duration, egress: Egress) -> Sample {
+    let settings = tcp::Settings { egress, ..tcp::Settings::default() };
+    let attempt = tcp::dial_with(to, attempt_timeout, settings).await;
     attempt.sample
 }
 
 /// Sends one ICMP echo request; the port says nothing.
-pub async fn echo_once(to: SocketAddr, attempt_timeout: Duration) -> Sample {
-    path::echo::echo(to, attempt_timeout).await
+pub async fn echo_once(to: SocketAddr, attempt_timeout: Duration, egress: &Egress) -> Sample {
+    path::echo::echo(to, attempt_timeout, egress).await
 }
 
 /// Why this user may not send ICMP echo to an address; `None` where it may.
-pub fn echo_refusal(to: SocketAddr) -> Option<String> {
-    path::echo::refusal(to)
+pub fn echo_refusal(to: SocketAddr, egress: &Egress) -> Option<String> {
+    path::echo::refusal(to, egress)
 }
 
 /// The record of a step.

@@ -4,6 +4,7 @@
 //!
 //! The only room with `unsafe`. It knows nothing of the others.
 
+mod egress;
 mod interface;
 mod netlink;
 mod path;
@@ -19,6 +20,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub use egress::Egress;
 pub use interface::{Interface, InterfaceKind, interface_index, interfaces};
 pub use path::{
     Received, echo_trace_socket, keep_stamping, kernel_release, leave_nothing_behind, next_error, next_message,
@@ -174,11 +176,17 @@ pub fn restore_default_signals() {
     }
 }
 
-/// A non-blocking TCP socket for one address family that queues ICMP errors and sends small writes at once.
+/// A non-blocking TCP socket for one address family that queues ICMP errors and sends small writes at once, and leaves as is chosen.
 ///
 /// # Errors
 /// What the kernel says, such as EMFILE or EAFNOSUPPORT.
-pub fn tcp_socket(peer: SocketAddr) -> io::Result<Socket> {
+pub fn tcp_socket(peer: SocketAddr, egress: &Egress) -> io::Result<Socket> {
+    let socket = unbound_tcp_socket(peer)?;
+    egress.apply(&socket, peer)?;
+    Ok(socket)
+}
+
+fn unbound_tcp_socket(peer: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(peer), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
     // Without the option a failed connect still has its errno; the reporting router is then unknown.
@@ -280,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_unconnected_socket_has_no_rtt() {
-        let socket = tcp_socket("127.0.0.1:1".parse().unwrap()).unwrap();
+        let socket = tcp_socket("127.0.0.1:1".parse().unwrap(), &Egress::default()).unwrap();
         let info = tcp_info(&socket).unwrap();
         assert!(!info.established && info.closed);
         assert_eq!((info.rtt_us, info.mss_bytes), (None, None));

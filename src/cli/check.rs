@@ -111,12 +111,13 @@ impl CheckArgs {
         let config = Config {
             targets,
             limits: self.network.limits(&Limits::default()),
-            family: self.network.lookup.family(),
+            family: self.network.egress.family(self.network.lookup.family())?,
             name_servers: self.network.lookup.name_servers()?,
             questions: Questions::default(),
             files: SystemFiles::default(),
             metadata: self.key.sources.metadata.service()?,
             control: self.control.into(),
+            egress: self.network.egress.chosen()?,
             connect_to: self.network.connect_to.clone(),
             trust: Trust { ca_file: self.cacert.clone() },
             signing: Signing {

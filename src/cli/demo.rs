@@ -14,6 +14,7 @@ use crate::credential::Credential;
 use crate::error::{Error, usage};
 use crate::evidence::{DnsTransport, ServerOrigin};
 use crate::lab::{self, Lab, SCENARIOS, Scenario};
+use crate::sys::Egress;
 use crate::target::{Target, TargetDefaults};
 
 /// The list of scenarios.
@@ -70,6 +71,7 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
             }
         },
         control: When::Auto,
+        egress: Egress::default(),
         connect_to: lab.connect_to().to_vec(),
         trust: Trust { ca_file: Some(lab.ca_file().to_owned()) },
         signing: signing(credential.as_ref(), &[]),

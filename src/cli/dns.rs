@@ -18,6 +18,7 @@ use crate::config::{
     Config, Limits, MetadataService, NameServers, Policy, Questions, Signing, SystemFiles, Trust, When,
 };
 use crate::error::{Error, usage};
+use crate::sys::Egress;
 use crate::target::Target;
 
 /// Arguments of `dns`.
@@ -108,6 +109,7 @@ impl DnsArgs {
                 None => self.metadata.service()?,
             },
             control: When::Never,
+            egress: Egress::default(),
             connect_to: Vec::new(),
             trust: Trust { ca_file: self.cacert.clone() },
             signing: Signing { anonymous_only: true, ..Signing::default() },

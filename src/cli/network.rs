@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use super::egress::EgressArgs;
 use super::resolver::{self, ResolverArg};
 use super::values;
 use crate::config::{ConnectTo, Family, Limits, NameServer, NameServers};
@@ -17,6 +18,9 @@ pub(super) struct NetworkArgs {
     /// How names are looked up.
     #[command(flatten)]
     pub(super) lookup: LookupArgs,
+    /// How connections leave.
+    #[command(flatten)]
+    pub(super) egress: EgressArgs,
     /// TCP connects per address and port; 5, and 1 for `head`
     #[arg(short, long, value_name = "N", env = "COSPROBE_COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) count: Option<u16>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::check::read_targets;
+use super::egress::EgressArgs;
 use super::endpoints::EndpointArgs;
 use super::network::LookupArgs;
 use super::values;
@@ -83,6 +84,9 @@ pub struct PingArgs {
     /// Connect to ADDR:PORT for HOST:PORT, as curl does; HOST may be a resolved address (repeatable)
     #[arg(long, value_name = "HOST:PORT:ADDR:PORT", env = "COSPROBE_CONNECT_TO", value_delimiter = ',', value_parser = values::connect_to)]
     connect_to: Vec<ConnectTo>,
+    /// How connections leave.
+    #[command(flatten)]
+    egress: EgressArgs,
     /// How names are looked up.
     #[command(flatten)]
     lookup: LookupArgs,
@@ -123,12 +127,13 @@ impl PingArgs {
         Ok(Config {
             targets: self.parsed_targets()?,
             limits: self.lookup.limits(&Limits::default()),
-            family: self.lookup.family(),
+            family: self.egress.family(self.lookup.family())?,
             name_servers: NameServers { comparison: Vec::new(), ..self.lookup.name_servers()? },
             questions: Questions::default(),
             files: SystemFiles::default(),
             metadata: MetadataService { when: When::Never, ..MetadataService::default() },
             control: When::Never,
+            egress: self.egress.chosen()?,
             connect_to: self.connect_to.clone(),
             trust: Trust::default(),
             signing: Signing { anonymous_only: true, ..Signing::default() },
@@ -196,6 +201,7 @@ impl PingArgs {
         let ping = Ping {
             method: if self.icmp { Method::IcmpEcho } else { Method::Tcp },
             peers,
+            egress: config.egress.clone(),
             rounds,
             interval: self.interval,
             attempt_timeout: limits.attempt_timeout,

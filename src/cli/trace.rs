@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::egress::EgressArgs;
 use super::endpoints::EndpointArgs;
 use super::network::LookupArgs;
 use super::sign::Answer;
@@ -62,6 +63,9 @@ pub struct TraceArgs {
     /// How to print
     #[arg(long, value_name = "NAME", default_value = "table")]
     format: TraceFormat,
+    /// How packets leave.
+    #[command(flatten)]
+    egress: EgressArgs,
     /// How names are looked up.
     #[command(flatten)]
     lookup: LookupArgs,
@@ -102,12 +106,13 @@ impl TraceArgs {
         Ok(Config {
             targets: vec![Target { services, ..target }],
             limits: self.lookup.limits(&Limits::default()),
-            family: self.lookup.family(),
+            family: self.egress.family(self.lookup.family())?,
             name_servers: NameServers { comparison: Vec::new(), ..self.lookup.name_servers()? },
             questions: Questions::default(),
             files: SystemFiles::default(),
             metadata: MetadataService { when: When::Never, ..MetadataService::default() },
             control: When::Never,
+            egress: self.egress.chosen()?,
             connect_to: Vec::new(),
             trust: Trust::default(),
             signing: Signing { anonymous_only: true, ..Signing::default() },

@@ -43,6 +43,7 @@ impl Case {
             files: SystemFiles::default(),
             metadata: MetadataService::default(),
             control: When::Auto,
+            egress: crate::sys::Egress::default(),
             connect_to: Vec::new(),
             trust: Trust::default(),
             signing: Signing { has_credential: true, ..Signing::default() },

@@ -87,7 +87,7 @@ fn end(context: &Context) -> Instant {
 async fn dial(context: &Context, step: &Step, mss_bytes: Option<u32>, end: Instant) -> Result<TcpStream, Outcome> {
     let Some(peer) = step.peer else { return Err(Outcome::failed(FailureKind::Internal)) };
     let to = plan::redirect(&context.config, step.endpoint.as_deref().unwrap_or_default(), peer).unwrap_or(peer);
-    let settings = Settings { mss_bytes, ..Settings::default() };
+    let settings = Settings { mss_bytes, ..Settings::of(&context.config) };
     let attempt = tcp::dial_with(to, end.saturating_duration_since(Instant::now()), settings).await;
     attempt.stream.ok_or(attempt.sample.outcome)
 }

@@ -10,7 +10,7 @@ mod pace;
 mod packet;
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -19,7 +19,7 @@ use tokio::time::{sleep_until, timeout};
 use super::{Context, tcp};
 use crate::evidence::{Detail, FailureKind, Hop, HopAnswer, HopProbe, Outcome, Path, PathProtocol, PathStop};
 use crate::plan::{Step, TracePlan};
-use crate::sys::{self, IcmpError};
+use crate::sys::{self, Egress, IcmpError};
 
 use line::Line;
 use pace::Pace;
@@ -37,11 +37,12 @@ type Probes = Vec<(u8, HopProbe)>;
 pub(super) async fn trace(context: &Context, step: &Step, plan: &TracePlan) -> (Outcome, Detail) {
     let mut path = plan.untraced();
     let Some(peer) = step.peer else { return (Outcome::failed(FailureKind::Internal), Detail::Path(path)) };
-    path.source = source_towards(peer);
+    let egress = &context.config.egress;
+    path.source = egress.source_towards(peer);
     let mut probes = Probes::new();
     let traced = tokio::select! {
         biased;
-        traced = passes(&mut probes, peer, plan, context.config.limits.attempt_timeout) => Ok(traced),
+        traced = passes(&mut probes, peer, plan, egress, context.config.limits.attempt_timeout) => Ok(traced),
         because = context.cancelled() => Err(because),
     };
     path.hops = by_hop(probes);
@@ -62,17 +63,15 @@ pub(super) async fn trace(context: &Context, step: &Step, plan: &TracePlan) -> (
     (outcome, Detail::Path(path))
 }
 
-/// Connecting a UDP socket sends nothing.
-fn source_towards(peer: SocketAddr) -> Option<std::net::IpAddr> {
-    let any = if peer.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect(peer).ok()?;
-    Some(socket.local_addr().ok()?.ip())
-}
-
 /// The rounds, one after the other, and then the flows.
-async fn passes(probes: &mut Probes, peer: SocketAddr, plan: &TracePlan, most: Duration) -> io::Result<()> {
-    let mut line = Line::open(plan.protocol, peer)?;
+async fn passes(
+    probes: &mut Probes,
+    peer: SocketAddr,
+    plan: &TracePlan,
+    egress: &Egress,
+    most: Duration,
+) -> io::Result<()> {
+    let mut line = Line::open(plan.protocol, peer, egress)?;
     let mut pace = Pace::finding(plan.max_ttl, most);
     for round in 1..=plan.rounds.max(1) {
         if round > 1 {
@@ -81,7 +80,7 @@ async fn passes(probes: &mut Probes, peer: SocketAddr, plan: &TracePlan, most: D
         pass(&mut line, &mut pace, &HopProbe { round: Some(round), ..HopProbe::default() }, probes).await?;
     }
     drop(line);
-    probes.extend(flows(plan, peer, &pace).await?);
+    probes.extend(flows(plan, peer, egress, &pace).await?);
     Ok(())
 }
 
@@ -141,11 +140,11 @@ fn goes_in_a_circle(probes: &[(u8, HopProbe)]) -> bool {
 }
 
 /// The path again, with one source port for all hops each time, as far as it is known.
-async fn flows(plan: &TracePlan, peer: SocketAddr, known: &Pace) -> io::Result<Probes> {
+async fn flows(plan: &TracePlan, peer: SocketAddr, egress: &Egress, known: &Pace) -> io::Result<Probes> {
     let mut running = JoinSet::new();
     let ports = match (plan.protocol, plan.flow_ports) {
         (PathProtocol::Tcp, Some(ports)) => ports.to_vec(),
-        (PathProtocol::Tcp, None) => free_ports(peer, plan.flows)?,
+        (PathProtocol::Tcp, None) => free_ports(peer, plan.flows, egress)?,
         _ => Vec::new(),
     };
     let most_silent = if plan.flow_ports.is_some() { MOST_SILENT } else { usize::MAX };
@@ -156,9 +155,10 @@ async fn flows(plan: &TracePlan, peer: SocketAddr, known: &Pace) -> io::Result<P
             // Hops that nothing answered at would cost their whole time each.
             let (limit, patience) = (known.known(), known.patience());
             let blank = HopProbe { source_port: Some(port), ..blank };
-            running.spawn(async move { (flow, one_by_one(peer, limit, patience, most_silent, &blank).await) });
+            let mut line = Line::from_port(peer, port, egress);
+            running.spawn(async move { (flow, one_by_one(&mut line, limit, patience, most_silent, &blank).await) });
         } else {
-            let mut line = Line::open(plan.protocol, peer)?;
+            let mut line = Line::open(plan.protocol, peer, egress)?;
             running.spawn(async move {
                 let mut probes = Probes::new();
                 // What could not be sent leaves the flow without packets.
@@ -173,17 +173,17 @@ async fn flows(plan: &TracePlan, peer: SocketAddr, known: &Pace) -> io::Result<P
 }
 
 /// Ports that nobody uses now. They are not held: a connect that finds its port taken is a packet without an answer.
-fn free_ports(peer: SocketAddr, count: u16) -> io::Result<Vec<u16>> {
-    let held: Vec<_> = (0..count).map(|_| sys::tcp_trace_socket(peer, 1, Some(0))).collect::<io::Result<_>>()?;
+fn free_ports(peer: SocketAddr, count: u16, egress: &Egress) -> io::Result<Vec<u16>> {
+    let held: Vec<_> = (0..count).map(|_| sys::tcp_socket_from(peer, 0, egress)).collect::<io::Result<_>>()?;
     let port = |socket: &socket2::Socket| Some(socket.local_addr().ok()?.as_socket()?.port());
     Ok(held.iter().filter_map(port).collect())
 }
 
 /// One SYN after the other from one port, to the end of the path, or until nothing answers any more.
-async fn one_by_one(peer: SocketAddr, limit: u8, patience: Duration, most_silent: usize, blank: &HopProbe) -> Probes {
+async fn one_by_one(line: &mut Line, limit: u8, patience: Duration, most_silent: usize, blank: &HopProbe) -> Probes {
     let (mut probes, mut silent) = (Probes::new(), 0);
     for ttl in 1..=limit {
-        let mut line = Line::Tcp { peer, source_port: blank.source_port, waiting: JoinSet::new() };
+        line.begin_pass();
         let heard = match line.send(ttl) {
             Ok(_) => timeout(patience, line.next()).await.map(|heard| heard.probe).unwrap_or_default(),
             Err(_) => HopProbe::default(),

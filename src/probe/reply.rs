@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::tcp::{Settings, dial, dial_with};
+use super::tcp::{Settings, dial_with};
 use super::{Context, tls};
 use crate::evidence::{Detail, FailureKind, Outcome, ReplyAnswer, ReplyTo, ReplyTry, ReplyTtl};
 use crate::plan::{self, Step};
@@ -46,6 +46,7 @@ pub(super) async fn measure(context: &Context, step: &Step, to: ReplyTo) -> (Out
         return (outcome, Detail::ReplyTtl(seen));
     };
     let peer = plan::redirect(&context.config, host, peer).unwrap_or(peer);
+    let settings = Settings::of(&context.config);
     let (words, end) = (Arc::new(words), Instant::now() + WITHIN.min(context.config.limits.attempt_timeout));
     loop {
         let minimums = next_minimums(&seen);
@@ -53,7 +54,7 @@ pub(super) async fn measure(context: &Context, step: &Step, to: ReplyTo) -> (Out
             break;
         }
         // A round that is cut off tells nothing: its silence need not be one.
-        let Ok(tries) = timeout_at(end, round(peer, &words, &minimums)).await else { break };
+        let Ok(tries) = timeout_at(end, round(peer, &settings, &words, &minimums)).await else { break };
         seen.tries.extend(tries);
     }
     let silence = match to {
@@ -98,13 +99,13 @@ fn next_minimums(seen: &ReplyTtl) -> Vec<u8> {
 }
 
 /// Tries some minimums at once. It ends some time after the first answer, or when there is none.
-async fn round(peer: SocketAddr, words: &Arc<Vec<u8>>, minimums: &[u8]) -> Vec<ReplyTry> {
+async fn round(peer: SocketAddr, settings: &Settings, words: &Arc<Vec<u8>>, minimums: &[u8]) -> Vec<ReplyTry> {
     let mut tries: Vec<ReplyTry> =
         minimums.iter().map(|&minimum_ttl| ReplyTry { minimum_ttl, ..ReplyTry::default() }).collect();
     let mut running = JoinSet::new();
     for (number, &minimum) in minimums.iter().enumerate() {
-        let words = Arc::clone(words);
-        running.spawn(async move { (number, answer(peer, minimum, &words).await) });
+        let (words, settings) = (Arc::clone(words), settings.clone());
+        running.spawn(async move { (number, answer(peer, settings, minimum, &words).await) });
     }
     let begun = Instant::now();
     let mut end = begun + FIRST_ANSWER;
@@ -132,9 +133,9 @@ async fn round(peer: SocketAddr, words: &Arc<Vec<u8>>, minimums: &[u8]) -> Vec<R
 }
 
 /// One try. Without words the answer to the SYN counts, else that to the words, and the connection is opened without a minimum.
-async fn answer(peer: SocketAddr, minimum_ttl: u8, words: &[u8]) -> ReplyAnswer {
-    let settings = Settings { minimum_ttl: Some(minimum_ttl).filter(|_| words.is_empty()), ..Settings::default() };
-    let attempt = if words.is_empty() { dial_with(peer, WITHIN, settings).await } else { dial(peer, WITHIN).await };
+async fn answer(peer: SocketAddr, settings: Settings, minimum_ttl: u8, words: &[u8]) -> ReplyAnswer {
+    let settings = Settings { minimum_ttl: Some(minimum_ttl).filter(|_| words.is_empty()), ..settings };
+    let attempt = dial_with(peer, WITHIN, settings).await;
     let refusal = match attempt.sample.outcome.failure() {
         None => ReplyAnswer::SynAck,
         Some(FailureKind::ConnectTimeout) => ReplyAnswer::None,
@@ -243,10 +244,10 @@ mod tests {
     #[tokio::test]
     async fn a_closed_port_of_loopback_refuses_with_the_ttl_of_this_machine() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let tries = round(free, &Arc::default(), &[1, 255]).await;
+        let tries = round(free, &Settings::default(), &Arc::default(), &[1, 255]).await;
         assert_eq!(tries[0].answer, ReplyAnswer::Rst);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let tries = round(listener.local_addr().unwrap(), &Arc::default(), &[1]).await;
+        let tries = round(listener.local_addr().unwrap(), &Settings::default(), &Arc::default(), &[1]).await;
         assert_eq!(tries[0].answer, ReplyAnswer::SynAck);
     }
 

@@ -45,7 +45,7 @@ async fn look(
     let address = resolve(context, step, question, &found.host).await?;
     let peer = SocketAddr::new(address, service.port);
     let to = plan::redirect(&context.config, &found.host, peer).unwrap_or(peer);
-    let attempt = tcp::dial(to, left(end)).await;
+    let attempt = tcp::dial_with(to, left(end), tcp::Settings::of(&context.config)).await;
     let stream = attempt.stream.ok_or(attempt.sample.outcome)?;
     let mut exchange = match service.protocol {
         Protocol::Https => {

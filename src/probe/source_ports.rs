@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::{Context, tcp};
 use crate::evidence::{Detail, FailureKind, Outcome, PortChoice, PortTrial, Sample, SourcePorts};
 use crate::plan::{self, PORTS_OF_A_KIND, Step};
-use crate::sys;
+use crate::sys::{self, Egress};
 
 /// Source ports that are tried, with those that are drawn.
 const PORTS: usize = 8;
@@ -36,10 +36,12 @@ pub(super) async fn try_ports(context: &Context, step: &Step, failed: &[u16], pa
     let to = redirected_to.unwrap_or(peer);
     let within = WITHIN.min(context.config.limits.attempt_timeout);
     let mut running = JoinSet::new();
-    for (number, held) in ports(to, failed, passed).into_iter().enumerate() {
+    let egress = &context.config.egress;
+    for (number, held) in ports(to, egress, failed, passed).into_iter().enumerate() {
+        let egress = egress.clone();
         running.spawn(async move {
             let Held { port, choice, socket } = held;
-            (number, PortTrial { port, choice, samples: again_and_again(socket, port, to, within).await })
+            (number, PortTrial { port, choice, samples: again_and_again(socket, port, to, within, &egress).await })
         });
     }
     let mut trials = running.join_all().await;
@@ -50,14 +52,14 @@ pub(super) async fn try_ports(context: &Context, step: &Step, failed: &[u16], pa
 }
 
 /// The ports to try. One that failed and is taken now is recorded as that; in place of any other that is taken comes the next.
-fn ports(to: SocketAddr, failed: &[u16], passed: &[u16]) -> Vec<Held> {
-    let bound = |port: u16, choice| Held { port, choice, socket: sys::tcp_socket_from(to, port) };
+fn ports(to: SocketAddr, egress: &Egress, failed: &[u16], passed: &[u16]) -> Vec<Held> {
+    let bound = |port: u16, choice| Held { port, choice, socket: sys::tcp_socket_from(to, port, egress) };
     let mut held: Vec<Held> = failed.iter().map(|port| bound(*port, PortChoice::Failed)).collect();
     let free = passed.iter().map(|port| bound(*port, PortChoice::Passed)).filter(|held| held.socket.is_ok());
     held.extend(free.take(PORTS_OF_A_KIND));
     let known: BTreeSet<u16> = failed.iter().chain(passed).copied().collect();
     let drawn = (held.len()..PORTS).filter_map(|_| {
-        let socket = sys::tcp_socket_from(to, 0).ok()?;
+        let socket = sys::tcp_socket_from(to, 0, egress).ok()?;
         let port = socket.local_addr().ok()?.as_socket()?.port();
         (!known.contains(&port)).then_some(Held { port, choice: PortChoice::New, socket: Ok(socket) })
     });
@@ -67,7 +69,13 @@ fn ports(to: SocketAddr, failed: &[u16], passed: &[u16]) -> Vec<Held> {
 }
 
 /// Connects one after the other; a port that is taken is not asked for again.
-async fn again_and_again(first: io::Result<Socket>, port: u16, to: SocketAddr, within: Duration) -> Vec<Sample> {
+async fn again_and_again(
+    first: io::Result<Socket>,
+    port: u16,
+    to: SocketAddr,
+    within: Duration,
+    egress: &Egress,
+) -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut socket = first;
     for _ in 0..ATTEMPTS {
@@ -78,7 +86,7 @@ async fn again_and_again(first: io::Result<Socket>, port: u16, to: SocketAddr, w
             break;
         }
         // The next socket holds the port before this connection is closed, and may connect once it is.
-        socket = sys::tcp_socket_from(to, port);
+        socket = sys::tcp_socket_from(to, port, egress);
         drop(stream);
     }
     samples
@@ -94,11 +102,11 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let trial = async |held: Held| {
             let Held { port, choice, socket } = held;
-            PortTrial { port, choice, samples: again_and_again(socket, port, to, WITHIN).await }
+            PortTrial { port, choice, samples: again_and_again(socket, port, to, WITHIN, &Egress::default()).await }
         };
         runtime.block_on(async {
             let mut trials = Vec::new();
-            for held in ports(to, failed, passed) {
+            for held in ports(to, &Egress::default(), failed, passed) {
                 trials.push(trial(held).await);
             }
             trials
@@ -110,7 +118,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = listener.local_addr().unwrap();
         // Free a moment ago, and closed in a way that leaves nothing behind.
-        let free = sys::tcp_socket_from(to, 0).unwrap().local_addr().unwrap().as_socket().unwrap().port();
+        let free = sys::tcp_socket_from(to, 0, &Egress::default()).unwrap().local_addr().unwrap().as_socket().unwrap().port();
         let trials = run(to, &[free], &[]);
         assert_eq!(trials.len(), PORTS);
         assert_eq!((trials[0].port, trials[0].choice, trials[1].choice), (free, PortChoice::Failed, PortChoice::New));

@@ -16,9 +16,10 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::connection::Connection;
 use super::{Context, micros};
+use crate::config::Config;
 use crate::evidence::{Detail, FailureKind, NotRunReason, ObservationId, Outcome, Sample, Tcp, TcpState};
 use crate::plan::{self, Step};
-use crate::sys::{self, IcmpError};
+use crate::sys::{self, Egress, IcmpError};
 
 /// After a wake-up that decided nothing.
 const PAUSE_AFTER_WAKE: Duration = Duration::from_millis(2);
@@ -39,11 +40,12 @@ pub(super) async fn connect(context: &Context, id: ObservationId, step: &Step, k
     let mut running = JoinSet::new();
     for number in 0..count {
         let (interval, attempt_timeout) = (limits.interval, limits.attempt_timeout);
+        let settings = Settings::of(&context.config);
         running.spawn(async move {
             if number > 0 {
                 sleep_until(begun + interval * u32::try_from(number).unwrap_or(u32::MAX)).await;
             }
-            let attempt = dial(redirected_to.unwrap_or(peer), attempt_timeout).await;
+            let attempt = dial_with(redirected_to.unwrap_or(peer), attempt_timeout, settings).await;
             (number, attempt.sample, attempt.stream)
         });
     }
@@ -111,14 +113,16 @@ pub(super) struct Attempt {
     pub(super) stream: Option<TcpStream>,
 }
 
-/// Connects once.
+/// Connects once, as the kernel has it: to a name server or another service of this machine's network.
 pub(super) async fn dial(peer: SocketAddr, attempt_timeout: Duration) -> Attempt {
     dial_with(peer, attempt_timeout, Settings::default()).await
 }
 
 /// What a socket is told before it connects.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
+    /// How it leaves this machine.
+    pub(super) egress: Egress,
     /// Segments are no larger than this.
     pub(super) mss_bytes: Option<u32>,
     /// What arrives with a smaller TTL is ignored.
@@ -126,7 +130,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    fn applied(self, socket: Socket, peer: SocketAddr) -> io::Result<Socket> {
+    /// Those of a connection to an endpoint.
+    pub(super) fn of(config: &Config) -> Self {
+        Self { egress: config.egress.clone(), ..Self::default() }
+    }
+
+    fn applied(&self, socket: Socket, peer: SocketAddr) -> io::Result<Socket> {
         self.mss_bytes.map_or(Ok(()), |mss_bytes| socket.set_tcp_mss(mss_bytes))?;
         self.minimum_ttl.map_or(Ok(()), |ttl| sys::set_minimum_ttl(&socket, peer, ttl))?;
         Ok(socket)
@@ -135,7 +144,7 @@ impl Settings {
 
 /// Connects once, with some settings.
 pub(super) async fn dial_with(peer: SocketAddr, attempt_timeout: Duration, settings: Settings) -> Attempt {
-    let socket = sys::tcp_socket(peer).and_then(|socket| settings.applied(socket, peer));
+    let socket = sys::tcp_socket(peer, &settings.egress).and_then(|socket| settings.applied(socket, peer));
     dial_over(socket, peer, attempt_timeout).await
 }
 

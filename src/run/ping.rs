@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::evidence::{FailureKind, Outcome, Sample};
 use crate::probe;
+use crate::sys::Egress;
 
 /// What is sent to a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Ping {
     pub method: Method,
     /// The peers, each with where connections to it really go.
     pub peers: Vec<(SocketAddr, SocketAddr)>,
+    /// How it leaves this machine.
+    pub egress: Egress,
     /// How many rounds; `None`: until the user ends it.
     pub rounds: Option<u64>,
     /// Between the starts of two rounds.
@@ -78,13 +81,13 @@ pub async fn ping(ping: &Ping, stop: impl Future<Output = ()>, mut tell: impl Fn
                     Some(ended) = running.join_next() => note(ended, &mut tell),
                 }
             };
-            let (method, attempt_timeout) = (ping.method, ping.attempt_timeout);
+            let (method, attempt_timeout, egress) = (ping.method, ping.attempt_timeout, ping.egress.clone());
             running.spawn(async move {
                 let _permit = permit;
                 let at = Timestamp::now();
                 let sample = match method {
-                    Method::Tcp => probe::connect_once(to, attempt_timeout).await,
-                    Method::IcmpEcho => probe::echo_once(to, attempt_timeout).await,
+                    Method::Tcp => probe::connect_once(to, attempt_timeout, egress).await,
+                    Method::IcmpEcho => probe::echo_once(to, attempt_timeout, &egress).await,
                 };
                 Probed { peer: index, round, at, sample }
             });
@@ -112,7 +115,7 @@ fn note(ended: Result<Probed, tokio::task::JoinError>, tell: &mut impl FnMut(Pro
 /// Why this user may not send what is to be sent; `None` where it may.
 pub fn refusal(ping: &Ping) -> Option<String> {
     let (_, to) = ping.peers.first().filter(|_| ping.method == Method::IcmpEcho)?;
-    probe::echo_refusal(*to)
+    probe::echo_refusal(*to, &ping.egress)
 }
 
 /// Whether a connect says nothing about the network, because this machine could not even try.
@@ -136,7 +139,7 @@ mod tests {
     fn to(peers: Vec<SocketAddr>, rounds: Option<u64>) -> Ping {
         let peers = peers.into_iter().map(|peer| (peer, peer)).collect();
         let (interval, attempt_timeout) = (Duration::from_millis(10), Duration::from_secs(3));
-        Ping { method: Method::Tcp, peers, rounds, interval, attempt_timeout, concurrency: 2 }
+        Ping { method: Method::Tcp, peers, egress: Egress::default(), rounds, interval, attempt_timeout, concurrency: 2 }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ip(7) and ipv6(7), `IP_RECVERR`; socket(7), `SO_TIMESTAMPNS`; icmp(7), `ping_group_range`.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, 
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::{IcmpError, icmp_error, tcp_socket};
+use super::{Egress, IcmpError, icmp_error, tcp_socket, unbound_tcp_socket};
 
 /// What is kept of a message: enough for the headers that a router quotes, and our own few bytes.
 const MOST_KEPT: usize = 64;
@@ -107,13 +107,13 @@ pub fn time_of_day() -> Duration {
 ///
 /// # Errors
 /// What the kernel says.
-pub fn tcp_trace_socket(peer: SocketAddr, ttl: u8, source_port: Option<u16>) -> io::Result<Socket> {
-    let socket = tcp_socket(peer)?;
+pub fn tcp_trace_socket(peer: SocketAddr, ttl: u8, source_port: Option<u16>, egress: &Egress) -> io::Result<Socket> {
+    let socket = match source_port {
+        Some(port) => tcp_socket_from(peer, port, egress)?,
+        None => tcp_socket(peer, egress)?,
+    };
     leave_nothing_behind(&socket)?;
     stamped_with_ttl(&socket, peer, ttl)?;
-    if let Some(port) = source_port {
-        bind_source_port(&socket, peer, port)?;
-    }
     Ok(socket)
 }
 
@@ -122,10 +122,12 @@ pub fn tcp_trace_socket(peer: SocketAddr, ttl: u8, source_port: Option<u16>) -> 
 ///
 /// # Errors
 /// What the kernel says; EADDRINUSE where the port is taken.
-pub fn tcp_socket_from(peer: SocketAddr, source_port: u16) -> io::Result<Socket> {
-    let socket = tcp_socket(peer)?;
+pub fn tcp_socket_from(peer: SocketAddr, source_port: u16, egress: &Egress) -> io::Result<Socket> {
+    let socket = unbound_tcp_socket(peer)?;
     leave_nothing_behind(&socket)?;
-    bind_source_port(&socket, peer, source_port)?;
+    egress.bind_interface(&socket)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::new(egress.local(peer), source_port).into())?;
     Ok(socket)
 }
 
@@ -137,30 +139,26 @@ pub fn leave_nothing_behind(socket: &impl AsFd) -> io::Result<()> {
     SockRef::from(socket).set_linger(Some(Duration::ZERO))
 }
 
-fn bind_source_port(socket: &Socket, peer: SocketAddr, port: u16) -> io::Result<()> {
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::new(unspecified(peer), port).into())
-}
-
 /// A UDP socket with a source port of its own.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn udp_trace_socket(peer: SocketAddr) -> io::Result<Socket> {
-    datagram_socket(peer, Protocol::UDP)
+pub fn udp_trace_socket(peer: SocketAddr, egress: &Egress) -> io::Result<Socket> {
+    datagram_socket(peer, Protocol::UDP, egress)
 }
 
 /// A socket for ICMP echo.
 ///
 /// # Errors
 /// What the kernel says; EACCES where `ping_group_range` does not allow it.
-pub fn echo_trace_socket(peer: SocketAddr) -> io::Result<Socket> {
-    datagram_socket(peer, if peer.is_ipv4() { Protocol::ICMPV4 } else { Protocol::ICMPV6 })
+pub fn echo_trace_socket(peer: SocketAddr, egress: &Egress) -> io::Result<Socket> {
+    datagram_socket(peer, if peer.is_ipv4() { Protocol::ICMPV4 } else { Protocol::ICMPV6 }, egress)
 }
 
-fn datagram_socket(peer: SocketAddr, protocol: Protocol) -> io::Result<Socket> {
+fn datagram_socket(peer: SocketAddr, protocol: Protocol, egress: &Egress) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(peer), Type::DGRAM.nonblocking().cloexec(), Some(protocol))?;
-    socket.bind(&SocketAddr::new(unspecified(peer), 0).into())?;
+    egress.bind_interface(&socket)?;
+    socket.bind(&SocketAddr::new(egress.local(peer), 0).into())?;
     match peer {
         SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
         SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
@@ -205,13 +203,6 @@ pub fn set_minimum_ttl(socket: &impl AsFd, peer: SocketAddr, ttl: u8) -> io::Res
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-const fn unspecified(peer: SocketAddr) -> IpAddr {
-    match peer {
-        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    }
-}
-
 /// The groups whose members may open sockets for ICMP echo, as the kernel writes them; `None` where they cannot be read.
 pub fn ping_group_range() -> Option<String> {
     std::fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").ok()
@@ -229,7 +220,7 @@ mod tests {
     #[test]
     fn a_closed_udp_port_of_loopback_is_told_by_an_icmp_error_with_what_was_sent() {
         let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let socket = udp_trace_socket(free).unwrap();
+        let socket = udp_trace_socket(free, &Egress::default()).unwrap();
         let before = time_of_day();
         socket.send_to(b"hello", &free.into()).unwrap();
         let received = (0..200).find_map(|_| {
@@ -252,12 +243,12 @@ mod tests {
     fn a_port_can_be_used_again_at_once() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();
-        let first = tcp_trace_socket(peer, 1, None).unwrap();
+        let first = tcp_trace_socket(peer, 1, None, &Egress::default()).unwrap();
         first.set_nonblocking(false).unwrap();
         first.connect(&peer.into()).unwrap();
         let port = first.local_addr().unwrap().as_socket().unwrap().port();
         drop(first);
-        let second = tcp_trace_socket(peer, 1, Some(port)).unwrap();
+        let second = tcp_trace_socket(peer, 1, Some(port), &Egress::default()).unwrap();
         second.set_nonblocking(false).unwrap();
         second.connect(&peer.into()).unwrap();
     }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::Ipv4Net;
 
+use super::Egress;
+use super::interface::interface_index;
 use super::netlink::{Answer, address, ask, attribute, attributes, dump, header, malformed, u16_at, u32_at};
 
 /// Bytes of `rtmsg` and of `rtnexthop` (`linux/rtnetlink.h`).
@@ -94,13 +96,13 @@ pub struct RouteTo {
 
 /// Asks which way packets to an address go (`RTM_GETROUTE`), as `ip route get` does. Nothing is sent there.
 ///
-/// The answer holds for an unbound socket of this user without a mark. Rules for ports or for TCP alone are not seen.
+/// The answer holds for a socket of this user without a mark that leaves as is chosen. Rules for ports or for TCP alone are not seen.
 ///
 /// # Errors
 /// What the kernel says. ENETUNREACH means that no route leads there, or that a rule with the action `unreachable` says so;
 /// EOPNOTSUPP and EAFNOSUPPORT, that the kernel lacks the family. A rejecting route is no error, but a [`RouteKind`].
-pub fn route_to(destination: IpAddr) -> io::Result<RouteTo> {
-    match ask(libc::RTM_GETROUTE, &question(destination))? {
+pub fn route_to(destination: IpAddr, egress: &Egress) -> io::Result<RouteTo> {
+    match ask(libc::RTM_GETROUTE, &question(destination, egress))? {
         Answer::Message(body) => Entry::read(&body).map(Entry::into_route).ok_or_else(malformed),
         Answer::Refused(errno) => match RouteKind::of_refusal(errno) {
             Some(kind) => Ok(Entry { kind, ..Entry::EMPTY }.into_route()),
@@ -109,16 +111,22 @@ pub fn route_to(destination: IpAddr) -> io::Result<RouteTo> {
     }
 }
 
-fn question(destination: IpAddr) -> Vec<u8> {
-    let (family, prefix, octets) = match destination {
-        IpAddr::V4(address) => (libc::AF_INET, 32, address.octets().to_vec()),
-        IpAddr::V6(address) => (libc::AF_INET6, 128, address.octets().to_vec()),
+fn question(destination: IpAddr, egress: &Egress) -> Vec<u8> {
+    let octets = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
     };
+    let (family, prefix) = if destination.is_ipv4() { (libc::AF_INET, 32) } else { (libc::AF_INET6, 128) };
     let mut body: [u8; ROUTE_BYTES] = header(family);
     body[1] = prefix;
     // Without the flag an IPv4 answer says `main` whatever the table.
     body[8..].copy_from_slice(&RTM_F_LOOKUP_TABLE.to_ne_bytes());
-    [body.as_slice(), &attribute(libc::RTA_DST, &octets)].concat()
+    let mut question = [body.as_slice(), &attribute(libc::RTA_DST, &octets(destination))].concat();
+    let source = egress.source.filter(|source| source.is_ipv4() == destination.is_ipv4());
+    question.extend(source.map(|source| attribute(libc::RTA_SRC, &octets(source))).into_iter().flatten());
+    let index = egress.interface.as_deref().and_then(interface_index);
+    question.extend(index.map(|index| attribute(libc::RTA_OIF, &index.to_ne_bytes())).into_iter().flatten());
+    question
 }
 
 /// A route of a table.
@@ -280,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_loopback_address_is_local() {
-        let route = route_to(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let route = route_to(Ipv4Addr::LOCALHOST.into(), &Egress::default()).unwrap();
         assert_eq!((route.kind, route.interface.as_deref()), (RouteKind::Local, Some("lo")));
         assert_eq!(route.gateway, None);
         assert!(matches!(route.table, Some(254 | 255)), "{route:?}");

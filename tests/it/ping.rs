@@ -146,6 +146,9 @@ fn what_cannot_be_is_refused() {
         (&["127.0.0.1:70000"], "70000"),
         (&["127.0.0.1:9", "-6"], "address family"),
         (&["127.0.0.1", "--icmp", "-p", "443"], "--port"),
+        (&["127.0.0.1:9", "-I", "no-such-dev0"], "no such interface; there are lo"),
+        (&["127.0.0.1:9", "-I", "192.0.2.1"], "no such address; there are "),
+        (&["127.0.0.1:9", "-I", "127.0.0.1", "-6"], "address family"),
         (&[], "nothing to connect to"),
     ] {
         let ran = Cosprobe::new(["ping"]).arguments(arguments).run();

@@ -150,7 +150,7 @@ const fn kind_of(kind: sys::RouteKind) -> RouteKind {
 /// The way that the kernel would send packets to one address.
 pub(in crate::probe) fn route_to(context: &Context, peer: Option<SocketAddr>) -> (Outcome, Detail) {
     let Some(peer) = peer else { return (Outcome::failed(FailureKind::Internal), Detail::RouteTo(RouteTo::default())) };
-    match sys::route_to(peer.ip()) {
+    match sys::route_to(peer.ip(), &context.config.egress) {
         Ok(way) => {
             let all = context.interfaces();
             let found = all.iter().find(|interface| Some(&interface.name) == way.interface.as_ref());

@@ -9,15 +9,15 @@ use super::line::Line;
 use super::not_sent;
 use crate::evidence::{FailureKind, HopAnswer, HopProbe, Outcome, PathProtocol, Sample};
 use crate::probe::{micros, tcp};
-use crate::sys::{self, IcmpError};
+use crate::sys::{self, Egress, IcmpError};
 
 /// Hops that a request lives for: the system's usual number.
 const TTL: u8 = 64;
 
 /// Why this user may not send ICMP echo; `None` where it may.
-pub(in crate::probe) fn refusal(to: SocketAddr) -> Option<String> {
+pub(in crate::probe) fn refusal(to: SocketAddr, egress: &Egress) -> Option<String> {
     let Outcome::Failed { kind: FailureKind::NotPermitted, message, .. } =
-        not_sent(&sys::echo_trace_socket(to).err()?, PathProtocol::Icmp, to)
+        not_sent(&sys::echo_trace_socket(to, egress).err()?, PathProtocol::Icmp, to)
     else {
         return None;
     };
@@ -25,9 +25,9 @@ pub(in crate::probe) fn refusal(to: SocketAddr) -> Option<String> {
 }
 
 /// Sends one request and waits for its reply. The time is from handing it to the kernel to its receive stamp for the reply.
-pub(in crate::probe) async fn echo(to: SocketAddr, attempt_timeout: Duration) -> Sample {
+pub(in crate::probe) async fn echo(to: SocketAddr, attempt_timeout: Duration, egress: &Egress) -> Sample {
     let begun = Instant::now();
-    let heard = match Line::open(PathProtocol::Icmp, to) {
+    let heard = match Line::open(PathProtocol::Icmp, to, egress) {
         Ok(mut line) => match line.send(TTL) {
             Ok(_) => Ok(timeout(attempt_timeout, line.next()).await.ok().map(|heard| heard.probe)),
             Err(error) => Err(error),

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::packet::{datagram, echo_request, of_datagram, of_echo};
 use crate::evidence::{HopAnswer, HopProbe, PathProtocol};
 use crate::probe::micros;
-use crate::sys::{self, IcmpError, Received};
+use crate::sys::{self, Egress, IcmpError, Received};
 
 /// After a wake-up that decided nothing.
 const PAUSE_AFTER_WAKE: Duration = Duration::from_millis(2);
@@ -42,6 +42,8 @@ pub(super) enum Line {
         peer: SocketAddr,
         /// From where.
         source_port: Option<u16>,
+        /// How it leaves this machine.
+        egress: Egress,
         /// What was sent and is not answered.
         waiting: JoinSet<Heard>,
     },
@@ -67,20 +69,25 @@ impl Line {
     ///
     /// # Errors
     /// What the kernel says; EACCES where this user may not send ICMP echo.
-    pub(super) fn open(protocol: PathProtocol, peer: SocketAddr) -> io::Result<Self> {
+    pub(super) fn open(protocol: PathProtocol, peer: SocketAddr, egress: &Egress) -> io::Result<Self> {
         let is_echo = match protocol {
             PathProtocol::Tcp | PathProtocol::Unknown => {
-                return Ok(Self::Tcp { peer, source_port: None, waiting: JoinSet::new() });
+                return Ok(Self::Tcp { peer, source_port: None, egress: egress.clone(), waiting: JoinSet::new() });
             }
             PathProtocol::Udp => false,
             PathProtocol::Icmp => true,
         };
-        let socket = if is_echo { sys::echo_trace_socket(peer)? } else { sys::udp_trace_socket(peer)? };
+        let socket = if is_echo { sys::echo_trace_socket(peer, egress)? } else { sys::udp_trace_socket(peer, egress)? };
         let options = socket.try_clone()?;
         let local = socket.local_addr().ok().and_then(|address| address.as_socket());
         let source_port = local.map(|address| address.port()).filter(|_| !is_echo);
         let socket = UdpSocket::from_std(socket.into())?;
         Ok(Self::Datagram(Datagrams { peer, is_echo, options, socket, source_port, pass: 0, sendings: Vec::new() }))
+    }
+
+    /// A line for SYNs that all leave from one port.
+    pub(super) fn from_port(peer: SocketAddr, port: u16, egress: &Egress) -> Self {
+        Self::Tcp { peer, source_port: Some(port), egress: egress.clone(), waiting: JoinSet::new() }
     }
 
     /// Begins the next pass: what is still under way no longer counts.
@@ -101,8 +108,8 @@ impl Line {
     /// When the kernel refuses to send it.
     pub(super) fn send(&mut self, ttl: u8) -> io::Result<Option<u16>> {
         match self {
-            Self::Tcp { peer, source_port, waiting } => {
-                let syn = Syn::send(*peer, ttl, *source_port)?;
+            Self::Tcp { peer, source_port, egress, waiting } => {
+                let syn = Syn::send(*peer, ttl, *source_port, egress)?;
                 let port = syn.local.map(|local| local.port());
                 waiting.spawn(syn.heard(ttl));
                 Ok(port)
@@ -143,8 +150,8 @@ enum Waits {
 }
 
 impl Syn {
-    fn send(peer: SocketAddr, ttl: u8, source_port: Option<u16>) -> io::Result<Self> {
-        let socket = sys::tcp_trace_socket(peer, ttl, source_port)?;
+    fn send(peer: SocketAddr, ttl: u8, source_port: Option<u16>, egress: &Egress) -> io::Result<Self> {
+        let socket = sys::tcp_trace_socket(peer, ttl, source_port, egress)?;
         let sending = Sending::now();
         let connected = socket.connect(&peer.into());
         let local = socket.local_addr().ok().and_then(|address| address.as_socket());

@@ -14,7 +14,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("target", &["error", "region", "addr"]),
     (
         "config",
-        &["target", "evidence::DnsTransport", "evidence::Hypothesis", "evidence::Key", "evidence::ServerOrigin"],
+        &["target", "sys::Egress", "evidence::DnsTransport", "evidence::Hypothesis", "evidence::Key", "evidence::ServerOrigin"],
     ),
     ("credential", &["error", "sign::mask"]),
     ("issuer", &["credential", "error", "evidence::clean", "sign"]),
@@ -22,7 +22,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("latency", &["evidence", "addr", "config::Policy"]),
     ("plan", &["config", "target", "addr", "region", "evidence", "latency"]),
     ("probe", &["config", "target", "evidence", "plan", "sign", "credential", "sys", "error"]),
-    ("run", &["plan", "probe", "evidence", "config"]),
+    ("run", &["plan", "probe", "evidence", "config", "sys::Egress"]),
     (
         "diagnose",
         &["evidence", "target", "addr", "region", "latency", "sign::difference", "config::Policy", "config::Route"],
