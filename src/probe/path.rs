@@ -28,7 +28,7 @@ use pace::Pace;
 const CERTAIN_LOOP: usize = 3;
 
 /// Hops in a row that do not answer a flow of which it is known that it breaks off somewhere: behind them nothing will.
-const MOST_SILENT: usize = 5;
+const MOST_SILENT: usize = 3;
 
 /// Packets and their answers, in the order of sending.
 type Probes = Vec<(u8, HopProbe)>;
@@ -152,8 +152,9 @@ async fn flows(plan: &TracePlan, peer: SocketAddr, egress: &Egress, known: &Pace
         let mut pace = known.again();
         let blank = HopProbe { flow: Some(flow), ..HopProbe::default() };
         if let Some(&port) = ports.get(usize::from(flow) - 1) {
-            // Hops that nothing answered at would cost their whole time each.
-            let (limit, patience) = (known.known(), known.patience());
+            // Hops that nothing answered at would cost their whole time each. Of chosen ports some go on where others break off.
+            let limit = if plan.flow_ports.is_some() { known.farthest() } else { known.known() };
+            let patience = known.patience();
             let blank = HopProbe { source_port: Some(port), ..blank };
             let mut line = Line::from_port(peer, port, egress);
             running.spawn(async move { (flow, one_by_one(&mut line, limit, patience, most_silent, &blank).await) });

@@ -21,6 +21,8 @@ pub(super) struct Pace {
     sent: Vec<Sent>,
     farthest_router: u8,
     end: Option<u8>,
+    /// The last TTL that answered in an earlier pass.
+    known_before: u8,
     last_event: Option<Instant>,
 }
 
@@ -40,14 +42,16 @@ impl Pace {
             sent: Vec::new(),
             farthest_router: 0,
             end: None,
+            known_before: 0,
             last_event: None,
         }
     }
 
     /// A pass after this one, over the part of the way that is known and, where its end is not, a little more; all at once.
     pub(super) fn again(&self) -> Self {
-        let known = self.end.unwrap_or_else(|| self.farthest_router.saturating_add(WINDOW).min(self.max_ttl));
-        Self { at_once: true, largest_rtt: self.largest_rtt, ..Self::finding(known, self.most) }
+        let known = self.end.unwrap_or_else(|| self.known().saturating_add(WINDOW).min(self.max_ttl));
+        let (largest_rtt, known_before) = (self.largest_rtt, self.known());
+        Self { at_once: true, largest_rtt, known_before, ..Self::finding(known, self.most) }
     }
 
     /// The TTLs to send now. They count as sent from then on.
@@ -100,9 +104,14 @@ impl Pace {
         least.max(self.largest_rtt * 3).min(self.most)
     }
 
-    /// The last TTL at which anything answered.
+    /// The last TTL at which anything answered, in this pass or in one before it: a pass may take a broken way.
     pub(super) fn known(&self) -> u8 {
-        self.end.unwrap_or(self.farthest_router)
+        self.end.unwrap_or_else(|| self.farthest_router.max(self.known_before))
+    }
+
+    /// As far as a way may go of which it is not known yet where it ends.
+    pub(super) fn farthest(&self) -> u8 {
+        if self.end.is_some() { self.known() } else { self.known().saturating_add(WINDOW) }
     }
 
     /// The last TTL that matters.
@@ -154,6 +163,8 @@ mod tests {
         let mut next = pace.again();
         assert_eq!(sent(&mut next, begun), [1, 2, 3], "at once, and no further than the end");
         assert_eq!((next.limit(), pace.known()), (3, 3));
+        next.answered(1, false, MS, begun);
+        assert_eq!((next.known(), next.again().known()), (3, 3), "a way that breaks off does not shorten the other");
     }
 
     #[test]
