@@ -118,7 +118,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = listener.local_addr().unwrap();
         // Free a moment ago, and closed in a way that leaves nothing behind.
-        let free = sys::tcp_socket_from(to, 0, &Egress::default()).unwrap().local_addr().unwrap().as_socket().unwrap().port();
+        let free =
+            sys::tcp_socket_from(to, 0, &Egress::default()).unwrap().local_addr().unwrap().as_socket().unwrap().port();
         let trials = run(to, &[free], &[]);
         assert_eq!(trials.len(), PORTS);
         assert_eq!((trials[0].port, trials[0].choice, trials[1].choice), (free, PortChoice::Failed, PortChoice::New));

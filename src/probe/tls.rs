@@ -152,7 +152,8 @@ pub(super) fn is_open(stream: &TcpStream) -> bool {
 pub(super) async fn redial(context: &Context, step: &Step, end: Instant) -> Result<TcpStream, Outcome> {
     let Some(peer) = step.peer else { return Err(Outcome::failed(FailureKind::Internal)) };
     let to = plan::redirect(&context.config, step.endpoint.as_deref().unwrap_or_default(), peer).unwrap_or(peer);
-    let attempt = tcp::dial_with(to, end.saturating_duration_since(Instant::now()), tcp::Settings::of(&context.config)).await;
+    let attempt =
+        tcp::dial_with(to, end.saturating_duration_since(Instant::now()), tcp::Settings::of(&context.config)).await;
     attempt.stream.ok_or(attempt.sample.outcome)
 }
 

@@ -139,7 +139,15 @@ mod tests {
     fn to(peers: Vec<SocketAddr>, rounds: Option<u64>) -> Ping {
         let peers = peers.into_iter().map(|peer| (peer, peer)).collect();
         let (interval, attempt_timeout) = (Duration::from_millis(10), Duration::from_secs(3));
-        Ping { method: Method::Tcp, peers, egress: Egress::default(), rounds, interval, attempt_timeout, concurrency: 2 }
+        Ping {
+            method: Method::Tcp,
+            peers,
+            egress: Egress::default(),
+            rounds,
+            interval,
+            attempt_timeout,
+            concurrency: 2,
+        }
     }
 
     #[test]

@@ -40,9 +40,11 @@ fn who_cannot_be_reached_is_loss_and_the_router_is_named() {
 
 #[test]
 fn connections_leave_by_the_chosen_interface_or_address() {
-    for (chosen, code, source) in
-        [("eth0", Some(0), Some("192.168.1.10")), ("192.168.1.10", Some(0), Some("192.168.1.10")), ("lo", Some(1), None)]
-    {
+    for (chosen, code, source) in [
+        ("eth0", Some(0), Some("192.168.1.10")),
+        ("192.168.1.10", Some(0), Some("192.168.1.10")),
+        ("lo", Some(1), None),
+    ] {
         let Some((found, document)) = ping("isp-normal", &["-p", "443", "-I", chosen]) else { return };
         assert_eq!(found, code, "{chosen}: {document:#}");
         for sample in document["samples"].as_array().expect("a list") {
@@ -55,7 +57,8 @@ fn connections_leave_by_the_chosen_interface_or_address() {
 #[test]
 fn the_route_is_that_of_the_chosen_interface() {
     for (chosen, interface) in [("eth0", Some("eth0")), ("192.168.1.10", Some("eth0")), ("lo", Some("lo"))] {
-        let arguments = ["-4", "-I", chosen, "--anonymous", "--control", "never", "--trace", "never", "-t", "1", "-c", "1"];
+        let arguments =
+            ["-4", "-I", chosen, "--anonymous", "--control", "never", "--trace", "never", "-t", "1", "-c", "1"];
         let Some((_, report)) = run_command("check", "isp-normal", BUCKET, &arguments, &[]) else { return };
         let observations = report["evidence"].as_array().expect("a list");
         let routes: Vec<&Value> = observations.iter().filter(|o| o["detail"]["type"] == "route_to").collect();

@@ -14,7 +14,14 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("target", &["error", "region", "addr"]),
     (
         "config",
-        &["target", "sys::Egress", "evidence::DnsTransport", "evidence::Hypothesis", "evidence::Key", "evidence::ServerOrigin"],
+        &[
+            "target",
+            "sys::Egress",
+            "evidence::DnsTransport",
+            "evidence::Hypothesis",
+            "evidence::Key",
+            "evidence::ServerOrigin",
+        ],
     ),
     ("credential", &["error", "sign::mask"]),
     ("issuer", &["credential", "error", "evidence::clean", "sign"]),
