@@ -34,7 +34,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         "diagnose",
         &["evidence", "target", "addr", "region", "latency", "sign::difference", "config::Policy", "config::Route"],
     ),
-    ("report", &["evidence", "diagnose", "target", "config::Policy", "error::exit"]),
+    ("report", &["evidence", "diagnose", "target", "config::Policy", "error::exit", "addr", "region", "sign::encode"]),
     ("lab", &["addr", "config", "error", "region", "sign", "target"]),
     ("cli", &["*"]),
     ("lib", &["*"]),
