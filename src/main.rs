@@ -45,7 +45,7 @@ fn execute(command: Command) -> Result<u8, Error> {
         Command::Demo(arguments) => demo(&arguments),
         Command::Diagnose(arguments) => {
             let report = replay_file(&arguments.from)?;
-            finish(&report, &arguments.output, View::Addresses)
+            finish(report, &arguments.output, View::Addresses)
         }
         Command::Explain(arguments) => print(&arguments.text()?),
         Command::Credentials(arguments) => {
@@ -61,12 +61,12 @@ fn execute(command: Command) -> Result<u8, Error> {
 
 fn check(arguments: &CheckArgs) -> Result<u8, Error> {
     let report = run(block_on(arguments.job())?, arguments)?;
-    finish(&report, &arguments.output, View::Addresses)
+    finish(report, &arguments.output, View::Addresses)
 }
 
 fn head(arguments: &HeadArgs) -> Result<u8, Error> {
     let report = run(block_on(arguments.job())?, &arguments.check)?;
-    finish(&report, &arguments.check.output, View::Exchanges)
+    finish(report, &arguments.check.output, View::Exchanges)
 }
 
 fn dns(arguments: &DnsArgs) -> Result<u8, Error> {
@@ -76,7 +76,7 @@ fn dns(arguments: &DnsArgs) -> Result<u8, Error> {
         return finish_watch(&watch, &arguments.output);
     }
     let report = block_on(observe(job, Shown::new(arguments.output.quiet, arguments.verbose)))?;
-    finish(&report, &arguments.output, View::Resolution)
+    finish(report, &arguments.output, View::Resolution)
 }
 
 /// Looks names up at an interval until the time is over, the user ends it or nobody reads any more, and tells what changes.
@@ -189,7 +189,7 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
         };
         Ok((report, view))
     })?;
-    finish(&report, &arguments.output, view)
+    finish(report, &arguments.output, view)
 }
 
 /// Runs to the end. One thread is enough: probes wait, they do not compute.
@@ -235,7 +235,8 @@ async fn interrupted() {
 }
 
 /// Writes the report and returns the exit code that goes with it.
-fn finish(report: &Report, output: &OutputArgs, view: View) -> Result<u8, Error> {
+fn finish(report: Report, output: &OutputArgs, view: View) -> Result<u8, Error> {
+    let report = &output.redacted(report)?;
     let to_terminal = output.output.is_none() && std::io::stdout().is_terminal();
     let color = to_terminal && !output.no_color && !no_color_is_set();
     let style = Style { width: terminal_width(to_terminal), color, view };

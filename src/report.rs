@@ -10,6 +10,7 @@ mod machine;
 mod page;
 mod path;
 mod ping;
+mod redact;
 mod resolution;
 mod schema;
 mod table;
@@ -20,6 +21,7 @@ pub use path::{TraceDocument, mtr_json, path_tables, trace_json};
 pub use ping::{
     AddressChange, PingDocument, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line,
 };
+pub use redact::{Redaction, redact};
 pub use schema::{schema, schema_of};
 pub use table::latency;
 pub use watch::{change_line, summary};

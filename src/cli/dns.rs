@@ -47,7 +47,8 @@ pub struct DnsArgs {
     #[arg(long, value_name = "NETWORK", env = "COSPROBE_ECS", value_parser = subnet)]
     ecs: Option<IpNet>,
     /// Look the name up again and again, at this interval, and tell what changes
-    #[arg(long, value_name = "TIME", env = "COSPROBE_WATCH_RESOLUTION", value_parser = interval)]
+    #[arg(long, value_name = "TIME", env = "COSPROBE_WATCH_RESOLUTION", value_parser = interval,
+        conflicts_with = "redact")]
     pub watch_resolution: Option<Duration>,
     /// End watching after this time; without it, watching ends with an interrupt
     #[arg(long = "for", value_name = "TIME", requires = "watch_resolution", value_parser = values::positive_duration)]

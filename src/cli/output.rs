@@ -1,6 +1,7 @@
 //! How and where to report: the flags of every command that makes a report, and writing it.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::diagnose::Severity;
 use crate::error::Error;
-use crate::report::{FORMATS, Format};
+use crate::report::{FORMATS, Format, Redaction, Report, redact};
 
 /// How and where to report.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +32,18 @@ pub struct OutputArgs {
     /// Lowest severity of a root finding that makes the exit code 1
     #[arg(long, value_name = "SEVERITY", env = "COSPROBE_FAIL_ON", default_value = "error")]
     fail_on: FailOn,
+    /// Put stand-ins for bucket, object keys, addresses and host names, so that the report can be passed on and still judged;
+    /// strict: also for request ids, labels and what tells about the machine
+    #[arg(long, value_name = "LEVEL", env = "COSPROBE_REDACT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "default")]
+    redact: Option<RedactLevel>,
+}
+
+/// What `--redact` takes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RedactLevel {
+    Default,
+    Strict,
 }
 
 /// What `--fail-on` takes.
@@ -47,6 +60,22 @@ impl OutputArgs {
             FailOn::Warning => Severity::Warning,
             FailOn::Error => Severity::Error,
         }
+    }
+
+    /// The report as it is to be shown: with stand-ins, other ones each time, where the user asks for them.
+    ///
+    /// # Errors
+    /// When stand-ins cannot be put; then nothing is to be shown.
+    pub fn redacted(&self, report: Report) -> Result<Report, Error> {
+        let level = match self.redact {
+            None => return Ok(report),
+            Some(RedactLevel::Default) => Redaction::Default,
+            Some(RedactLevel::Strict) => Redaction::Strict,
+        };
+        // The standard library's hash keys are random.
+        let keys = RandomState::new();
+        let seed = (u128::from(keys.hash_one(1)) << 64) | u128::from(keys.hash_one(2));
+        redact(&report, level, seed).map_err(|problem| Error::Usage(format!("cannot redact the report: {problem}")))
     }
 }
 

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::redact::Redaction;
 use crate::config::Policy;
 use crate::diagnose::{AddressView, EndpointView, Finding, Verdict, addresses, diagnose, endpoints, verdict};
 use crate::evidence::{Control, Evidence, Observation, Stage, is_harmless, printable};
@@ -35,6 +36,9 @@ pub struct Report {
     /// What the user attached with `--label`.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Whether names and addresses are stand-ins (`--redact`), and how much else; missing where nothing was replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Redaction>,
     /// What machine it ran on.
     #[serde(default)]
     pub environment: Environment,
@@ -139,6 +143,7 @@ impl Report {
             ended_at: run.ended_at,
             ended_because: run.ended_because,
             labels: run.labels,
+            redacted: None,
             environment,
             endpoints: endpoints(&evidence, &findings),
             addresses: addresses(&evidence),
@@ -221,6 +226,8 @@ struct Saved {
     #[serde(default)]
     labels: BTreeMap<String, String>,
     #[serde(default)]
+    redacted: Option<Redaction>,
+    #[serde(default)]
     policy: Policy,
     targets: Vec<Target>,
     #[serde(default)]
@@ -238,6 +245,6 @@ impl Saved {
             ended_because: self.ended_because,
             labels: self.labels,
         };
-        Report { tool: self.tool, ..Report::new(evidence, self.policy, run) }
+        Report { tool: self.tool, redacted: self.redacted, ..Report::new(evidence, self.policy, run) }
     }
 }

@@ -36,6 +36,10 @@ pub(super) fn render(report: &Report, style: Style) -> String {
         page.line("", &format!("the run was {why}: what is not shown was not measured"));
         page.blank();
     }
+    if report.redacted.is_some() {
+        page.line("", "Names and addresses are stand-ins (--redact), the same throughout this report.");
+        page.blank();
+    }
     verdict_line(&mut page, report);
     page.into_text()
 }

@@ -19,6 +19,7 @@ mod judged;
 mod loopback;
 mod netns;
 mod ping;
+mod redact;
 mod regions;
 mod report;
 mod resolution;
