@@ -6,6 +6,7 @@ mod check;
 mod credentials;
 #[cfg(feature = "lab")]
 mod demo;
+mod diff;
 mod dns;
 mod egress;
 mod endpoints;
@@ -32,6 +33,7 @@ pub use check::{CheckArgs, Job, replay_file};
 pub use credentials::CredentialsArgs;
 #[cfg(feature = "lab")]
 pub use demo::{demo_job, demo_list, demo_scenario};
+pub use diff::DiffArgs;
 pub use dns::DnsArgs;
 pub use explain::ExplainArgs;
 pub use head::{CanaryArgs, HeadArgs};
@@ -90,6 +92,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Judge a saved JSON report again
     Diagnose(DiagnoseArgs),
+    /// Compare two saved JSON reports: the first difference that matters, then the others
+    Diff(DiffArgs),
     /// Show the page of a finding, or list all findings
     Explain(ExplainArgs),
     /// List the sources of keys and what they hold, or get a temporary key from STS

@@ -8,6 +8,7 @@ mod answers;
 mod auth;
 mod canary;
 pub mod codes;
+mod compare;
 mod dns;
 mod endpoint;
 mod firewall;
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 
 pub use answers::{AnswerView, Relation, ScopedAddress};
 pub use codes::{CODES, CodeRow, find_code};
+pub use compare::{Comparison, Difference, Found, NotCompared, Pair, PairedBy, RunLetter, Side, compare};
 pub use endpoint::{EndpointView, Extent, endpoints};
 pub use host::MACHINE;
 pub use path::{HopAddress, HopFlag, HopView, PathEnd, PathView, Repeated, paths};

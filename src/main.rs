@@ -47,6 +47,14 @@ fn execute(command: Command) -> Result<u8, Error> {
             let report = replay_file(&arguments.from)?;
             finish(report, &arguments.output, View::Addresses)
         }
+        Command::Diff(arguments) => {
+            let (text, differs) =
+                arguments.compared(terminal_width(arguments.output.is_none() && std::io::stdout().is_terminal()))?;
+            if !arguments.quiet || arguments.output.is_some() {
+                write_report(&text, arguments.output.as_deref())?;
+            }
+            Ok(if differs { exit::FINDINGS } else { exit::HEALTHY })
+        }
         Command::Explain(arguments) => print(&arguments.text()?),
         Command::Credentials(arguments) => {
             let (text, code) = block_on(arguments.text())?;

@@ -3,6 +3,7 @@
 //! To add a format: a row in `formats!` and a file beside `report/table.rs`. Rendering is pure: the same report and style give
 //! the same bytes. This room never sees plan, probes, configuration secrets or clap.
 
+mod diff;
 mod document;
 mod exchanges;
 mod json;
@@ -16,6 +17,7 @@ mod schema;
 mod table;
 mod watch;
 
+pub use diff::DiffDocument;
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
 pub use path::{TraceDocument, mtr_json, path_tables, trace_json};
 pub use ping::{

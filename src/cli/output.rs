@@ -79,7 +79,7 @@ impl OutputArgs {
     }
 }
 
-fn format_parser() -> impl TypedValueParser<Value = Format> {
+pub(super) fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(FORMATS.iter().map(|(_, word, _)| *word))
         .map(|word| FORMATS.iter().find(|(_, known, _)| *known == word).map_or(Format::Table, |(format, _, _)| *format))
 }

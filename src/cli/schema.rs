@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::regions::RegionsDocument;
-use crate::report::{PingDocument, TraceDocument, schema, schema_of};
+use crate::report::{DiffDocument, PingDocument, TraceDocument, schema, schema_of};
 
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
@@ -24,6 +24,8 @@ enum Document {
     Ping,
     /// What `regions --format json` prints
     Regions,
+    /// What `diff --format json` prints
+    Diff,
 }
 
 impl SchemaArgs {
@@ -34,6 +36,7 @@ impl SchemaArgs {
             Document::Trace => schema_of::<TraceDocument<'_>>(),
             Document::Ping => schema_of::<PingDocument<'_>>(),
             Document::Regions => schema_of::<RegionsDocument<'_>>(),
+            Document::Diff => schema_of::<DiffDocument<'_>>(),
         }
     }
 }

@@ -12,6 +12,7 @@
 
 mod cli;
 mod credentials;
+mod diff;
 mod docs;
 mod explain;
 mod head;

@@ -4,15 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cosprobe::addr::RANGES;
 use cosprobe::evidence::RequestIdHint;
-use cosprobe::lab::SCENARIOS;
 use cosprobe::report::{Format, Redaction, Report, Style, View, redact, render};
 use serde_json::{Value, json};
 
-use crate::support::{Cosprobe, files, read, repository, run, schema_problems};
+use crate::support::{Cosprobe, demos, files, read, repository, run, schema_problems};
 
 const LEVELS: [Redaction; 2] = [Redaction::Default, Redaction::Strict];
 
@@ -21,7 +19,18 @@ fn recorded() -> Vec<(String, Report)> {
     let mut all = files("tests/evidence", &[".json"]);
     all.extend(files("tests/golden", &[".json"]));
     assert!(all.len() > 200, "only {} recorded reports were found", all.len());
+    all.extend(files("docs/explain", &[".md"]).into_iter().map(|(path, page)| (path, evidence_of(&page))));
     all.into_iter().map(|(path, text)| (path, Report::read(&text).unwrap())).collect()
+}
+
+/// The evidence on the page of a finding, as a report.
+fn evidence_of(page: &str) -> String {
+    let block = page.split("```json evidence\n").nth(1).and_then(|rest| rest.split("\n```").next()).unwrap();
+    let mut document: Value = serde_json::from_str(block).unwrap();
+    let frame = json!({"format_version": "1.0", "tool": {"name": "cosprobe", "version": "0"},
+        "started_at": "2026-11-23T19:30:15Z", "ended_at": "2026-11-23T19:30:16Z"});
+    document.as_object_mut().unwrap().extend(frame.as_object().unwrap().clone());
+    document.to_string()
 }
 
 /// A report with something in every place that can tell about somebody.
@@ -231,20 +240,7 @@ fn recorded_reports_are_judged_as_before_and_name_nobody() {
 
 #[test]
 fn reports_of_every_demo_are_judged_as_before_and_name_nobody() {
-    let next = AtomicUsize::new(0);
-    // Some scenarios only wait, so a few at a time take no longer than the slowest of them.
-    let work = || {
-        let mut found = Vec::new();
-        while let Some(scenario) = SCENARIOS.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let report = run(["demo", scenario.name, "--format=json"]).report();
-            found.extend(problems(scenario.name, &report));
-        }
-        found
-    };
-    let found: Vec<String> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..6).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
+    let found: Vec<String> = demos().iter().flat_map(|(name, report)| problems(name, report)).collect();
     assert!(found.is_empty(), "{} problems:\n{}", found.len(), found.join("\n"));
 }
 

@@ -194,6 +194,7 @@ fn the_smaller_documents_fit_their_schemas_and_the_schemas_are_strict() {
         ),
         ("trace", &["trace", &address, "--format=json"]),
         ("regions", &["regions", "--format=json"]),
+        ("diff", &["diff", "tests/golden/healthy-public.json", "tests/golden/name-not-found.json", "--format=json"]),
     ] {
         let document = run(arguments.iter().copied()).json();
         assert_eq!((&document["kind"], &document["format_version"]), (&kind.into(), &"1.0".into()));

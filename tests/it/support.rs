@@ -1,10 +1,12 @@
 //! Running the real binary, bounded in time and with nothing of the caller's environment; and a lab beside it.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -183,6 +185,26 @@ pub(crate) fn signal(name: &str, process: u32) {
     assert!(Command::new("sh").args(["-c", &command, &process.to_string()]).status().unwrap().success());
 }
 
+/// The report of every demo, by the name of its scenario. They are run once for all tests.
+pub(crate) fn demos() -> &'static BTreeMap<&'static str, Report> {
+    static REPORTS: OnceLock<BTreeMap<&str, Report>> = OnceLock::new();
+    REPORTS.get_or_init(|| {
+        let next = AtomicUsize::new(0);
+        // Some scenarios only wait, so a few at a time take no longer than the slowest of them.
+        let work = || {
+            let mut reports = Vec::new();
+            while let Some(scenario) = lab::SCENARIOS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                reports.push((scenario.name, run(["demo", scenario.name, "--format=json"]).report()));
+            }
+            reports
+        };
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..6).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        })
+    })
+}
+
 /// A lab on a thread of its own, for runs of the binary. Dropping it stops it.
 pub(crate) struct RunningLab {
     /// The flags and the file that a user would give.
@@ -307,12 +329,19 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 
 /// What is wrong with a report by the schema of reports.
 pub(crate) fn schema_problems(report: &Value) -> Vec<String> {
-    problems_by(&cosprobe::report::schema(), report)
+    static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
+    problems_of(SCHEMA.get_or_init(|| validator(&cosprobe::report::schema())), report)
 }
 
 /// What is wrong with a document by a schema.
 pub(crate) fn problems_by(schema: &str, report: &Value) -> Vec<String> {
-    let schema: Value = serde_json::from_str(schema).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    problems_of(&validator(schema), report)
+}
+
+fn validator(schema: &str) -> jsonschema::Validator {
+    jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
+}
+
+fn problems_of(validator: &jsonschema::Validator, report: &Value) -> Vec<String> {
     validator.iter_errors(report).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }

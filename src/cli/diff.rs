@@ -1,0 +1,50 @@
+//! `diff`: two saved reports compared.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::check::replay_file;
+use super::output::format_parser;
+use crate::error::{Error, usage};
+use crate::report::{DiffDocument, Format, Style};
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 nothing differs that matters, 1 something does, 2 one of them is no report.")]
+pub struct DiffArgs {
+    /// The first report, as written by `--format json`; - is standard input
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    /// The report to compare with it; - is standard input
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// How the differences are written: a table for people, or one JSON document (see `cosprobe schema diff`)
+    #[arg(long, value_name = "NAME", default_value = "table", value_parser = format_parser())]
+    format: Format,
+    /// Write to a file instead of standard output; an existing file is replaced at the end
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write nothing to standard output; the exit code tells
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl DiffArgs {
+    /// The differences as text, and whether there are any that matter.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not a report.
+    pub fn compared(&self, width: usize) -> Result<(String, bool), Error> {
+        if self.a.as_os_str() == "-" && self.b.as_os_str() == "-" {
+            return usage("both reports are standard input: name a file for one of them");
+        }
+        let (a, b) = (replay_file(&self.a)?, replay_file(&self.b)?);
+        let document = DiffDocument::of(&a, &b);
+        let text = match self.format {
+            Format::Table => document.table(Style { width, ..Style::default() }),
+            Format::Json => document.json(),
+        };
+        Ok((text, document.differs()))
+    }
+}
