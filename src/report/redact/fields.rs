@@ -81,7 +81,7 @@ fn field(redactor: &mut Redactor, within: &str, name: &str, named: Option<&str>,
         ("labels", _) if redactor.is_strict() => redactor.word(text, "label"),
         ("headers", "value") => redactor.header(named.unwrap_or_default(), text),
         ("variables", "value") => redactor.proxy(text),
-        ("machine", "kernel") if redactor.is_strict() => short_release(text),
+        ("machine", "kernel") if redactor.is_strict() => redactor.text(&short_release(text)),
         ("interfaces", "name") | (_, "interface") => redactor.interface(text),
         ("dns" | "system_lookup", "name") | ("dns" | "chain", "names") | ("cname_chain", "target") => {
             redactor.host(text)
@@ -89,7 +89,7 @@ fn field(redactor: &mut Redactor, within: &str, name: &str, named: Option<&str>,
         (_, "host" | "endpoint" | "of" | "server_name" | "search") => redactor.host(text),
         ("chain", "subject" | "issuer") => redactor.distinguished(text),
         ("targets" | "target" | "http", "path") => redactor.object_path(text),
-        (_, "path") => redactor.file(text),
+        (_, "path") if text.starts_with('/') => redactor.file(text),
         (_, "input" | "resource") => redactor.input(text),
         (_, "url") => redactor.url(text),
         (_, "instance_id") => redactor.word(text, "instance"),
@@ -99,10 +99,12 @@ fn field(redactor: &mut Redactor, within: &str, name: &str, named: Option<&str>,
         (_, "trace_id") if redactor.is_strict() => redactor.opaque(text),
         (_, "format_string") => redactor.format_string(text),
         (_, "string_to_sign") => redactor.string_to_sign(text),
-        (_, "problem") => without_quoted(text),
-        ("headers" | "variables", "name") | (_, "request_id" | "trace_id") => text.to_owned(),
+        (_, "problem") => redactor.text(&without_quoted(text)),
+        ("headers" | "variables", "name") => text.to_owned(),
+        (_, "request_id" | "trace_id") if is_id(text) => text.to_owned(),
         ("error", "code") if text.bytes().all(|b| b.is_ascii_alphanumeric()) => text.to_owned(),
-        _ if KEPT.contains(&name) => text.to_owned(),
+        // A word stays, and a sentence where a word should be does not.
+        _ if KEPT.contains(&name) && !text.contains(['.', ':']) => text.to_owned(),
         _ => redactor.text(text),
     }
 }
@@ -113,12 +115,9 @@ impl Redactor {
         match name {
             "x-cos-request-id" | "x-ci-request-id" if self.is_strict() => self.request_id(value),
             "x-cos-trace-id" if self.is_strict() => self.opaque(value),
-            "x-cos-request-id"
-            | "x-ci-request-id"
-            | "x-cos-trace-id"
-            | "x-cos-bucket-region"
-            | "date"
-            | "last-modified" => value.to_owned(),
+            "x-cos-request-id" | "x-ci-request-id" | "x-cos-trace-id" | "x-cos-bucket-region" if is_id(value) => {
+                value.to_owned()
+            }
             "location" => self.url(value),
             "via" => self.passed_on_by(value),
             name if FINGERPRINTS.contains(&name) => self.fingerprint(value),
@@ -129,11 +128,9 @@ impl Redactor {
     /// `Via`: protocol and host, between commas (RFC 9110, section 7.6.3).
     fn passed_on_by(&mut self, value: &str) -> String {
         let one = |entry: &str| {
-            let mut words: Vec<String> = entry.split(' ').map(str::to_owned).collect();
-            let named = words.iter().enumerate().filter(|(_, word)| !word.is_empty()).nth(1).map(|(at, _)| at);
-            if let Some(at) = named {
-                words[at] = self.listed(&words[at]);
-            }
+            let named = entry.split(' ').enumerate().filter(|(_, word)| !word.is_empty()).nth(1).map(|(at, _)| at);
+            let word = |(at, word): (usize, &str)| if Some(at) == named { self.listed(word) } else { self.text(word) };
+            let words: Vec<String> = entry.split(' ').enumerate().map(word).collect();
             words.join(" ")
         };
         value.split(',').map(one).collect::<Vec<_>>().join(",")
@@ -171,7 +168,7 @@ impl Redactor {
     /// The name of an interface, where somebody gave it, or the kernel by its hardware address.
     fn interface(&mut self, name: &str) -> String {
         let is_named = if self.is_strict() { !is_usual_interface(name) } else { name.starts_with("enx") };
-        if is_named { self.word(name, "interface") } else { name.to_owned() }
+        if is_named { self.word(name, "interface") } else { self.text(name) }
     }
 }
 
@@ -184,6 +181,11 @@ fn is_usual_interface(name: &str) -> bool {
     ];
     let is_number = |rest: &str| rest.bytes().all(|b| b.is_ascii_digit() || b"abcdefnpsu.@-".contains(&b));
     BEGINNINGS.iter().any(|begin| name.strip_prefix(begin).is_some_and(is_number))
+}
+
+/// Whether a text has nothing but what ids are made of.
+fn is_id(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b))
 }
 
 /// A kernel's name and the first two numbers of its release, which is what its behaviour goes by.

@@ -174,10 +174,10 @@ impl Redactor {
     pub(super) fn string_to_sign(&mut self, text: &str) -> String {
         let lines = text.split('\n').map(|line| {
             let is_digest = line.len() >= 32 && line.bytes().all(|b| b.is_ascii_hexdigit());
-            match self.digests.get(line) {
-                Some(known) => known.clone(),
+            match self.digests.get(line).cloned() {
+                Some(known) => known,
                 None if is_digest => self.digits(line),
-                None => line.to_owned(),
+                None => self.text(line),
             }
         });
         lines.collect::<Vec<_>>().join("\n")
