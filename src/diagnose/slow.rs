@@ -84,7 +84,9 @@ fn largest_jump(view: &PathView, median_us: u64) -> Option<Jump> {
         us: behind.2 - before.map_or(0, |(_, _, us)| us),
     });
     // Half of the time or more comes at one place, or none is worth naming.
-    jumps.max_by_key(|jump| jump.us).filter(|jump| jump.us * 2 >= whole.max(median_us))
+    let largest = jumps.max_by_key(|jump| jump.us).filter(|jump| jump.us * 2 >= whole.max(median_us))?;
+    // The path was measured at another time than the connects: of their time no more can come there than there is.
+    Some(Jump { us: largest.us.min(median_us), ..largest })
 }
 
 impl Jump {

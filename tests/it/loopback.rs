@@ -1,8 +1,6 @@
 //! Every scenario of the lab: a whole check on loopback, in this process, and `demo` through the binary.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use cosprobe::cli::demo_job;
@@ -11,6 +9,7 @@ use cosprobe::evidence::{Detail, Observation, Outcome, Stage};
 use cosprobe::lab::{Calls, Lab, SCENARIOS, Scenario};
 use cosprobe::report::{Ended, FORMATS, Format, Report, Style, View, render};
 
+use crate::accuracy::{Judged, all_of};
 use crate::support::{RunningLab, run, runtime, schema_problems};
 
 /// What a check of a scenario came to.
@@ -47,9 +46,22 @@ fn roots(report: &Report) -> Vec<&str> {
     codes
 }
 
-/// Collects what is wrong instead of stopping at the first thing, so that one run tells all.
-fn problems(scenario: &Scenario) -> Vec<String> {
+fn judge(scenario: &Scenario) -> Judged {
     let checked = check(scenario);
+    let report = &checked.report;
+    let codes = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+    Judged {
+        name: scenario.name,
+        fault: scenario.summary.to_owned(),
+        expected: codes(scenario.roots),
+        found: codes(&roots(report)),
+        status: report.verdict.status.as_str().to_owned(),
+        problem: problems(scenario, &checked).join("\n"),
+    }
+}
+
+/// Collects what is wrong instead of stopping at the first thing, so that one run tells all.
+fn problems(scenario: &Scenario, checked: &Checked) -> Vec<String> {
     let report = &checked.report;
     let mut problems = Vec::new();
     let mut expect = |holds: bool, problem: String| {
@@ -66,7 +78,7 @@ fn problems(scenario: &Scenario) -> Vec<String> {
     expect(report.ended_because == Ended::Completed, format!("ended because of {:?}", report.ended_because));
     let (took, deadline) = (checked.took, checked.deadline);
     expect(took < deadline + Duration::from_millis(200), format!("took {took:?} of {deadline:?}"));
-    for problem in uncalled(&checked) {
+    for problem in uncalled(checked) {
         expect(false, problem);
     }
     for observation in &report.evidence {
@@ -81,7 +93,7 @@ fn problems(scenario: &Scenario) -> Vec<String> {
     for problem in schema_problems(&serde_json::from_str(&json).unwrap()) {
         expect(false, format!("against the schema: {problem}"));
     }
-    for problem in unseemly(&checked) {
+    for problem in unseemly(checked) {
         expect(false, problem);
     }
     problems
@@ -145,22 +157,16 @@ fn unseemly(checked: &Checked) -> Vec<String> {
     problems
 }
 
+/// What every scenario came to, in their order. They run once; some only wait, so a few at a time take no longer than the slowest.
+pub(crate) fn judged() -> &'static [Judged] {
+    static JUDGED: OnceLock<Vec<Judged>> = OnceLock::new();
+    JUDGED.get_or_init(|| all_of(SCENARIOS, 8, judge))
+}
+
 #[test]
 fn every_scenario_comes_to_what_its_row_says() {
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    // Some scenarios only wait, so a few at a time take no longer than the slowest of them.
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                while let Some(scenario) = SCENARIOS.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let problems = problems(scenario);
-                    found.lock().unwrap().extend(problems);
-                }
-            });
-        }
-    });
-    let found = found.into_inner().unwrap();
-    assert!(found.is_empty(), "{found:#?}");
+    let found: Vec<&str> = judged().iter().map(|row| row.problem.as_str()).filter(|text| !text.is_empty()).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]

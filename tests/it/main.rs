@@ -10,6 +10,7 @@
     reason = "a test that cannot go on fails and says where, one that is skipped says so"
 )]
 
+mod accuracy;
 mod cli;
 mod credentials;
 mod diff;

@@ -7,17 +7,13 @@
 use cosprobe::report::{FORMATS, Format, Report, Style, View, render, schema};
 use serde_json::Value;
 
-use crate::support::{Cosprobe, files, problems_by, read, repository, run, schema_problems};
+use crate::support::{Cosprobe, files, is_updating, problems_by, read, repository, run, schema_problems};
 
 /// The frozen reports: name and text.
 fn goldens() -> Vec<(String, String)> {
     let files = files("tests/golden", &[".json"]);
     assert!(files.len() >= 4, "only {} frozen reports were found", files.len());
     files
-}
-
-fn is_updating() -> bool {
-    std::env::var_os("UPDATE").is_some()
 }
 
 fn report(text: &str) -> Report {

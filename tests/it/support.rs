@@ -23,6 +23,11 @@ pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// Whether pages and goldens are to be written anew.
+pub(crate) fn is_updating() -> bool {
+    std::env::var_os("UPDATE").is_some()
+}
+
 /// The text of a file of the repository.
 pub(crate) fn read(path: &str) -> String {
     let path = repository(path);
