@@ -55,6 +55,11 @@ impl Double {
                 refuse(500, "InternalError", "We encountered an internal error. Please try again.")
             }
             AnswerBehaviour::SlowDown => refuse(503, "SlowDown", "Reduce your request rate."),
+            AnswerBehaviour::Conflict => refuse(409, "PathConflict", "Path conflict."),
+            AnswerBehaviour::Redirect => {
+                let to = "https://examplebucket-1250000000.cos.ap-shanghai.myqcloud.com/";
+                reply::of_cos(301, &[("location", to)], "", moment)
+            }
             AnswerBehaviour::ControlCharacters => defaced(asked, moment),
             AnswerBehaviour::Cached => {
                 let mut reply = self.of_cos(asked, moment);

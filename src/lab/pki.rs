@@ -41,6 +41,7 @@ fn certificates(
         CertificateBehaviour::Good | CertificateBehaviour::Untrusted => (certificate_names(), (-30, 90)),
         CertificateBehaviour::Expired => (certificate_names(), (-90, -1)),
         CertificateBehaviour::NotYetValid => (certificate_names(), (2, 90)),
+        CertificateBehaviour::EndsSoon => (certificate_names(), (-85, 5)),
         CertificateBehaviour::WrongName => (other_names, (-30, 90)),
         CertificateBehaviour::Portal => (portal_names, (-30, 90)),
     };

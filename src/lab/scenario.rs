@@ -55,6 +55,8 @@ pub enum TlsBehaviour {
     Silent,
     /// RST after the `ClientHello`.
     Reset,
+    /// The alert of a server that knows no version which the client offers (RFC 8446 section 6.2).
+    NoCommonVersion,
 }
 
 /// The certificate on port 443.
@@ -68,6 +70,8 @@ pub enum CertificateBehaviour {
     Expired,
     /// It begins in two days.
     NotYetValid,
+    /// It ends in five days.
+    EndsSoon,
     /// For the bucket's host, from a CA that nobody trusts.
     Untrusted,
     /// For a portal's host, from a CA that nobody trusts.
@@ -89,6 +93,10 @@ pub enum AnswerBehaviour {
     ServerError,
     /// 503 from COS.
     SlowDown,
+    /// 301 from COS to another region.
+    Redirect,
+    /// 409 from COS, a refusal with nothing special about it.
+    Conflict,
     /// Header lines without end.
     EndlessHeaders,
     /// A refusal whose body has no end.

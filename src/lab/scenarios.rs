@@ -12,6 +12,7 @@ mod keys;
 mod names;
 mod place;
 mod tls;
+mod twofold;
 
 use std::net::Ipv4Addr;
 
@@ -33,6 +34,7 @@ const GROUPS: &[&[Scenario]] = &[
     answers::ROWS,
     keys::ROWS,
     buckets::ROWS,
+    twofold::ROWS,
     hostile::ROWS,
 ];
 

@@ -36,6 +36,9 @@ const MOST_UNKEPT_BYTES: usize = 1 << 20;
 /// How long ago a cache kept its answer.
 const CACHED_SECONDS: i64 = 3600;
 
+/// A fatal alert `protocol_version` in a record of TLS 1.0.
+const NO_COMMON_VERSION: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
+
 /// What a port speaks.
 #[derive(Clone)]
 pub(super) enum Speech {
@@ -108,6 +111,11 @@ impl Site {
                 Ok(())
             }
             Speech::Tls(TlsBehaviour::Silent, _) => wait_for_end(&mut stream).await,
+            Speech::Tls(TlsBehaviour::NoCommonVersion, _) => {
+                read_some(&mut stream).await?;
+                stream.write_all(&NO_COMMON_VERSION).await?;
+                stream.shutdown().await
+            }
             Speech::Tls(TlsBehaviour::Reset, _) => {
                 read_some(&mut stream).await?;
                 reset_when_closed(&stream)
@@ -127,6 +135,8 @@ impl Site {
             | AnswerBehaviour::NotCos
             | AnswerBehaviour::ServerError
             | AnswerBehaviour::SlowDown
+            | AnswerBehaviour::Redirect
+            | AnswerBehaviour::Conflict
             | AnswerBehaviour::ControlCharacters => self.answer_well(stream, counter).await,
             AnswerBehaviour::EndlessHeaders
             | AnswerBehaviour::EndlessBody

@@ -10,6 +10,15 @@ use crate::{loopback, netns};
 
 const PAGE: &str = "docs/reference/accuracy.md";
 
+const INTRODUCTION: &str = "\
+# Accuracy
+
+Every fault of both labs, what `check` was expected to find, and what it found. A test run writes this page
+(`UPDATE=1`), and every other run compares it with what it finds. Only root findings of severity warning or error
+count, `–` is none, and codes in brackets are information that has to be told. A row is right when the roots are the
+expected ones and no others, and the verdict is the expected one.
+";
+
 /// What one row of a lab came to.
 pub(crate) struct Judged {
     /// The scenario.
@@ -20,6 +29,8 @@ pub(crate) struct Judged {
     pub(crate) expected: Vec<String>,
     /// The codes that were.
     pub(crate) found: Vec<String>,
+    /// Codes of findings that nothing is wrong with, that had to be told and were.
+    pub(crate) told: Vec<String>,
     /// The status of the verdict.
     pub(crate) status: String,
     /// What is not as it must be; empty when all is.
@@ -81,13 +92,15 @@ fn table(rows: &[Judged]) -> String {
     ];
     let codes = |codes: &[String]| if codes.is_empty() { "–".to_owned() } else { codes.join(", ") };
     for row in rows {
+        let found: Vec<String> =
+            row.found.iter().cloned().chain(row.told.iter().map(|code| format!("({code})"))).collect();
         let right = if row.problem.is_empty() { "yes" } else { "**no**" };
         let fault = row.fault.replace('|', "\\|");
         lines.push(format!(
             "| `{}` | {fault} | {} | {} | {} | {right} |",
             row.name,
             codes(&row.expected),
-            codes(&row.found),
+            codes(&found),
             row.status
         ));
     }
@@ -100,11 +113,7 @@ fn page(networks: &[Judged], services: &[Judged]) -> String {
         format!("{faults} | {found} | {extra} | {healthy} | {misjudged}")
     };
     format!(
-        "# Accuracy\n\n\
-         Every fault of both labs, what `check` was expected to find, and what it found. A test run writes this page \
-         (`UPDATE=1`), and\nevery other run compares it with what it finds. Only root findings of severity warning or error \
-         count; `–` is none. A row is\nright when the roots are the expected ones and no others, and the verdict is the expected \
-         one.\n\n\
+        "{INTRODUCTION}\n\
          | lab | faults | roots found | wrong extra roots | healthy or odd but fine | of these misjudged |\n\
          | --- | --- | --- | --- | --- | --- |\n\
          | networks | {} |\n\

@@ -49,12 +49,17 @@ fn roots(report: &Report) -> Vec<&str> {
 fn judge(scenario: &Scenario) -> Judged {
     let checked = check(scenario);
     let report = &checked.report;
-    let codes = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+    let codes = |codes: &[&str]| {
+        let mut codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
+        codes.sort_unstable();
+        codes
+    };
     Judged {
         name: scenario.name,
         fault: scenario.summary.to_owned(),
         expected: codes(scenario.roots),
         found: codes(&roots(report)),
+        told: Vec::new(),
         status: report.verdict.status.as_str().to_owned(),
         problem: problems(scenario, &checked).join("\n"),
     }

@@ -115,9 +115,13 @@ fn run_seconds(report: &Value) -> f64 {
 
 /// The codes of root findings of severity warning or error, once each.
 fn roots(report: &Value) -> Vec<&str> {
-    let findings = report["findings"].as_array().expect("a list");
-    let roots = findings.iter().filter(|f| f["caused_by"].is_null() && f["severity"] != "info");
-    let mut found: Vec<&str> = roots.filter_map(|f| f["code"].as_str()).collect();
+    codes(report, |finding| finding["caused_by"].is_null() && finding["severity"] != "info")
+}
+
+/// The codes of some findings, once each.
+fn codes(report: &Value, which: impl Fn(&Value) -> bool) -> Vec<&str> {
+    let findings = report["findings"].as_array().expect("a list").iter().filter(|finding| which(finding));
+    let mut found: Vec<&str> = findings.filter_map(|f| f["code"].as_str()).collect();
     found.sort_unstable();
     found.dedup();
     found

@@ -28,7 +28,7 @@ from dns_message import (
 
 FAILURES = {"servfail": SERVFAIL, "nxdomain": NXDOMAIN, "refused": REFUSED}
 CHAINS = {"cname": 2, "long-chain": 16}  # how many CNAME records stand before the addresses
-OTHERS = ("nodata", "truncate", "hijack", "rotate", "timeout", "aaaa-timeout", "slow", "doubled")
+OTHERS = ("nodata", "truncate", "hijack", "rotate", "timeout", "aaaa-timeout", "aaaa-only", "slow", "doubled")
 BEHAVIOURS = ("ok", *FAILURES, *CHAINS, *OTHERS)
 MAGIC_ZONE = ".lab.test"  # BEHAVIOUR.lab.test shows a behaviour in any scenario
 ALIASES = tuple(f"alias{n}{MAGIC_ZONE}" for n in range(1, max(CHAINS.values()) + 1))
@@ -128,7 +128,8 @@ class DnsServer:
         addresses = [HIJACKER] if behaviour == "hijack" else self.zone.lookup(query.name)
         code = FAILURES.get(behaviour, NXDOMAIN if addresses is None else NOERROR)
         records = []
-        if code == NOERROR and behaviour != "nodata":
+        is_withheld = behaviour == "nodata" or (behaviour == "aaaa-only" and query.qtype == A)
+        if code == NOERROR and not is_withheld:
             records = self._records(query.owner, addresses, query.qtype, behaviour)
         answer = query.answer(code, records)
         if over_tcp or (behaviour != "truncate" and query.fits_udp(answer)):

@@ -7,8 +7,14 @@ from scenario import Scenario
 from scenarios_cloud import CLOUD_SCENARIOS
 from scenarios_network import NETWORK_SCENARIOS
 from scenarios_services import SERVICE_SCENARIOS
+from scenarios_twofold import TWOFOLD_SCENARIOS
 
-SCENARIOS: dict[str, Scenario] = {**CLOUD_SCENARIOS, **NETWORK_SCENARIOS, **SERVICE_SCENARIOS}
+SCENARIOS: dict[str, Scenario] = {
+    **CLOUD_SCENARIOS,
+    **NETWORK_SCENARIOS,
+    **SERVICE_SCENARIOS,
+    **TWOFOLD_SCENARIOS,
+}
 
 
 def find_scenario(name: str) -> Scenario:

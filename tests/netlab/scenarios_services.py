@@ -89,6 +89,13 @@ SERVICE_SCENARIOS: dict[str, Scenario] = {
         "the resolver never answers a question for AAAA records, as some load balancers do",
         dns1="aaaa-timeout",
     ),
+    "ipv6-only-name": Scenario(
+        "the name has an AAAA record only, and the client has no IPv6",
+        dns1="aaaa-only",
+        public_resolver="aaaa-only",
+        ipv6=True,
+        setup={"client": "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"},
+    ),
     # Somebody else answers.
     "dns-hijack": Scenario(
         "the resolver sends every name to a hijacker's web server",

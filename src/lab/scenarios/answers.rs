@@ -41,6 +41,22 @@ pub(super) const ROWS: &[Scenario] = &[
         ..HEALTHY
     },
     Scenario {
+        name: "redirected",
+        summary: "COS sends every request on to another region",
+        answer: AnswerBehaviour::Redirect,
+        roots: &["HTP002"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "refused-otherwise",
+        summary: "COS refuses every request with 409 PathConflict",
+        answer: AnswerBehaviour::Conflict,
+        roots: &["HTP008"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
         name: "answer-stalls",
         summary: "requests are taken and never answered",
         answer: AnswerBehaviour::Silent,

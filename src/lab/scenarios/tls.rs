@@ -22,6 +22,22 @@ pub(super) const ROWS: &[Scenario] = &[
         ..HEALTHY
     },
     Scenario {
+        name: "tls-ends-soon",
+        summary: "the certificate ends in five days",
+        certificate: CertificateBehaviour::EndsSoon,
+        roots: &["TLS006"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "tls-old",
+        summary: "what answers on port 443 knows no version of TLS that is safe",
+        tls: TlsBehaviour::NoCommonVersion,
+        roots: &["TLS007"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
         name: "tls-wrong-name",
         summary: "the certificate is for another host",
         certificate: CertificateBehaviour::WrongName,
