@@ -180,7 +180,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// Rows that run at the same time: most of them wait.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 3;
 
 /// What `--deadline` is where nobody says otherwise.
 const DEADLINE_SECONDS: f64 = 20.0;
