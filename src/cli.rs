@@ -14,6 +14,7 @@ mod explain;
 mod head;
 mod input;
 mod key;
+mod language;
 mod machine;
 mod metadata;
 mod network;

@@ -53,6 +53,8 @@ pub use watch::{Change, Seen, Series, Watch};
 use crate::config::Policy;
 use crate::evidence::{Evidence, ObservationId};
 pub use crate::latency::Spread;
+use crate::text;
+use crate::text::Text;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -119,9 +121,9 @@ pub struct Finding {
     /// What it is about: the endpoint's host, or `this machine`.
     pub subject: String,
     /// What is the case, with the endpoint and the number.
-    pub summary: String,
+    pub summary: Text,
     /// What to do and who does it, most promising first.
-    pub help: Vec<String>,
+    pub help: Vec<Text>,
     /// The observations it rests on; never empty.
     pub evidence: Vec<ObservationId>,
     /// Code of the finding that causes this one; null for a root.
@@ -130,7 +132,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding with the severity of its row and high confidence. It cannot be made without evidence.
-    pub(crate) fn new(row: &'static CodeRow, subject: &str, first: ObservationId, summary: String) -> Self {
+    pub(crate) fn new(row: &'static CodeRow, subject: &str, first: ObservationId, summary: Text) -> Self {
         Self {
             code: row.code.to_owned(),
             name: row.name.to_owned(),
@@ -153,19 +155,20 @@ impl Finding {
     }
 
     /// Adds to the summary.
-    pub(crate) fn adding(mut self, text: &str) -> Self {
-        self.summary.push_str(text);
+    pub(crate) fn adding(mut self, more: Text) -> Self {
+        let summary = std::mem::take(&mut self.summary);
+        self.summary = text!("{summary}{more}", summary, more);
         self
     }
 
     /// Adds a line of advice.
-    pub(crate) fn help(mut self, line: impl Into<String>) -> Self {
-        self.help.push(line.into());
+    pub(crate) fn help(mut self, line: Text) -> Self {
+        self.help.push(line);
         self
     }
 
     /// Takes the advice away, to put other advice before it.
-    pub(crate) fn without_help(mut self) -> (Self, Vec<String>) {
+    pub(crate) fn without_help(mut self) -> (Self, Vec<Text>) {
         let help = std::mem::take(&mut self.help);
         (self, help)
     }
@@ -187,9 +190,6 @@ impl Finding {
         self.caused_by.is_none()
     }
 }
-
-/// Where keys are looked for, for advice.
-const KEY_VARIABLES: &str = "COS_SECRET_ID and COS_SECRET_KEY, or TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY";
 
 /// A rule of judging.
 type Rule = fn(&Evidence, &Policy) -> Vec<Finding>;

@@ -23,6 +23,7 @@ pub mod run;
 pub mod sign;
 pub mod sys;
 pub mod target;
+pub mod text;
 
 use std::collections::BTreeMap;
 

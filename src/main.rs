@@ -115,10 +115,11 @@ async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, 
             observed = round => {
                 let (evidence, _) = observed?;
                 let at = jiff::Timestamp::now();
+                let output = &arguments.output;
+                let language = output.language.language();
                 for change in watch.take(&evidence, at) {
-                    let output = &arguments.output;
                     let is_told = output.format == Format::Table && !output.quiet && output.output.is_none();
-                    if is_told && !write_part(&format!("{}\n", change_line(&change, at)))? {
+                    if is_told && !write_part(&format!("{}\n", change_line(&change, at).say(language)))? {
                         return Ok(watch);
                     }
                 }
@@ -132,7 +133,7 @@ async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, 
 /// Writes what was seen. It is inconclusive when no look-up was ever answered.
 fn finish_watch(watch: &Watch, output: &OutputArgs) -> Result<u8, Error> {
     let text = match output.format {
-        Format::Table => format!("\n{}", summary(watch)),
+        Format::Table => format!("\n{}", summary(watch, output.language.language())),
         // Strings, numbers and times only: nothing that JSON cannot say.
         Format::Json => format!("{}\n", serde_json::to_string_pretty(watch).unwrap_or_default()),
     };
@@ -247,7 +248,8 @@ fn finish(report: Report, output: &OutputArgs, view: View) -> Result<u8, Error> 
     let report = &output.redacted(report)?;
     let to_terminal = output.output.is_none() && std::io::stdout().is_terminal();
     let color = to_terminal && !output.no_color && !no_color_is_set();
-    let style = Style { width: terminal_width(to_terminal), color, view };
+    let language = output.language.language();
+    let style = Style { width: terminal_width(to_terminal), color, view, language };
     if output.quiet && output.output.is_none() {
         return Ok(exit_code(report, output.fail_on()));
     }

@@ -11,6 +11,7 @@ use cosprobe::error::{Error, exit};
 use cosprobe::evidence::{Evidence, Outcome};
 use cosprobe::report::{AddressChange, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line};
 use cosprobe::run::ping::{Probed, is_own_failure, ping, refusal};
+use cosprobe::text::Language;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -38,7 +39,7 @@ pub(crate) async fn pinging(arguments: &PingArgs, interrupt: impl Future<Output 
             }
         }
     };
-    let text = ping_end(&told.run, Timestamp::now(), arguments.format(), arguments.histogram);
+    let text = ping_end(&told.run, Timestamp::now(), arguments.format(), arguments.histogram, told.language);
     told.write(&text);
     Ok(match (told.run.any_connected(), told.run.any_sent()) {
         // Without a count an interrupt is the way to end it.
@@ -111,6 +112,7 @@ async fn is_true(mut receiver: watch::Receiver<bool>) {
 /// What was told so far.
 struct Told<'a> {
     arguments: &'a PingArgs,
+    language: Language,
     run: PingRun,
     /// Index among all series of each peer that is pinged now.
     places: Vec<usize>,
@@ -122,7 +124,14 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     fn new(arguments: &'a PingArgs) -> Self {
         let run = PingRun::new(Timestamp::now());
-        Self { arguments, run, places: Vec::new(), closed: watch::Sender::new(false), enter: listen_for_enter() }
+        Self {
+            arguments,
+            language: arguments.language.language(),
+            run,
+            places: Vec::new(),
+            closed: watch::Sender::new(false),
+            enter: listen_for_enter(),
+        }
     }
 
     /// Follows these peers from now on, and tells what changed about the names.
@@ -143,7 +152,7 @@ impl<'a> Told<'a> {
                 let (come, gone) = (of(peers, &before), of(&before, peers));
                 if !come.is_empty() || !gone.is_empty() {
                     let change = AddressChange { at: Timestamp::now(), endpoint: endpoint.clone(), come, gone };
-                    self.write(&address_line(&change, self.arguments.format()));
+                    self.write(&address_line(&change, self.arguments.format(), self.language));
                     self.run.changes.push(change);
                 }
             }
@@ -187,14 +196,14 @@ impl<'a> Told<'a> {
         let pinged = Pinged { at: probed.at, endpoint, peer, number, is_warm_up, sample: probed.sample };
         let format = self.arguments.format();
         if !self.arguments.quiet {
-            let line = ping_line(&pinged, format, self.arguments.timestamps);
+            let line = ping_line(&pinged, format, self.arguments.timestamps, self.language);
             self.write(&line);
         }
         if format == PingFormat::Json {
             self.run.keep(pinged);
         }
         if self.enter.as_ref().is_some_and(|enter| enter.try_recv().is_ok()) {
-            let text = ping_end(&self.run, Timestamp::now(), format, self.arguments.histogram);
+            let text = ping_end(&self.run, Timestamp::now(), format, self.arguments.histogram, self.language);
             self.write(&text);
         }
     }

@@ -30,6 +30,7 @@ pub use watch::{change_line, summary};
 
 use crate::diagnose::{Severity, Status};
 use crate::error::exit;
+use crate::text::Language;
 
 /// How a report is to look.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,8 @@ pub struct Style {
     pub color: bool,
     /// What the table shows.
     pub view: View,
+    /// The language of what is for people.
+    pub language: Language,
 }
 
 /// What the table shows of a report.
@@ -56,7 +59,7 @@ pub enum View {
 
 impl Default for Style {
     fn default() -> Self {
-        Self { width: 80, color: false, view: View::Addresses }
+        Self { width: 80, color: false, view: View::Addresses, language: Language::English }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::check::replay_file;
+use super::language::LanguageArgs;
 use super::output::format_parser;
 use crate::error::{Error, usage};
 use crate::report::{DiffDocument, Format, Style};
@@ -28,6 +29,9 @@ pub struct DiffArgs {
     /// Write nothing to standard output; the exit code tells
     #[arg(short, long)]
     pub quiet: bool,
+    /// Which language people are spoken to in.
+    #[command(flatten)]
+    language: LanguageArgs,
 }
 
 impl DiffArgs {
@@ -42,7 +46,7 @@ impl DiffArgs {
         let (a, b) = (replay_file(&self.a)?, replay_file(&self.b)?);
         let document = DiffDocument::of(&a, &b);
         let text = match self.format {
-            Format::Table => document.table(Style { width, ..Style::default() }),
+            Format::Table => document.table(Style { width, language: self.language.language(), ..Style::default() }),
             Format::Json => document.json(),
         };
         Ok((text, document.differs()))

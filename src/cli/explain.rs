@@ -2,8 +2,10 @@
 
 use clap::Args;
 
-use crate::diagnose::{CODES, find_code};
+use super::language::LanguageArgs;
+use crate::diagnose::{CODES, CodeRow, find_code};
 use crate::error::{Error, usage};
+use crate::text::{Language, Text};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -14,6 +16,9 @@ pub struct ExplainArgs {
     /// List all findings
     #[arg(long, conflicts_with = "code")]
     list: bool,
+    /// Which language people are spoken to in.
+    #[command(flatten)]
+    language: LanguageArgs,
 }
 
 impl ExplainArgs {
@@ -22,9 +27,10 @@ impl ExplainArgs {
     /// # Errors
     /// When there is no such finding.
     pub fn text(&self) -> Result<String, Error> {
-        let Some(code) = &self.code else { return Ok(list()) };
+        let language = self.language.language();
+        let Some(code) = &self.code else { return Ok(list(language)) };
         match find_code(code) {
-            Some(row) => Ok(row.page.to_owned()),
+            Some(row) => Ok(language.page(row.code).unwrap_or(row.page).to_owned()),
             None => usage(format!(
                 "there is no finding '{code}': it should be a code such as TCP009 or a name{}",
                 near(code)
@@ -33,17 +39,23 @@ impl ExplainArgs {
     }
 }
 
-fn list() -> String {
+/// The widest word for a severity, in columns.
+const WIDEST_SEVERITY: usize = 7;
+
+fn list(language: Language) -> String {
     let widest = CODES.iter().map(|row| row.name.len()).max().unwrap_or_default();
-    let line = |row: &crate::diagnose::CodeRow| {
-        format!("{}  {:widest$}  {:7}  {}\n", row.code, row.name, row.severity.as_str(), row.title)
+    let line = |row: &CodeRow| {
+        let severity = Text::word(row.severity.as_str()).say(language);
+        let blanks = " ".repeat(WIDEST_SEVERITY.saturating_sub(textwrap::core::display_width(&severity)));
+        let title = language.title(row.code).unwrap_or(row.title);
+        format!("{}  {:widest$}  {severity}{blanks}  {title}\n", row.code, row.name)
     };
     CODES.iter().map(line).collect()
 }
 
 fn near(code: &str) -> String {
     let lower = code.to_ascii_lowercase();
-    let distance = |row: &&crate::diagnose::CodeRow| {
+    let distance = |row: &&CodeRow| {
         strsim::damerau_levenshtein(&lower, row.name)
             .min(strsim::damerau_levenshtein(&lower, &row.code.to_ascii_lowercase()))
     };

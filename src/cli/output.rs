@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::language::LanguageArgs;
 use crate::diagnose::Severity;
 use crate::error::Error;
 use crate::report::{FORMATS, Format, Redaction, Report, redact};
@@ -37,6 +38,9 @@ pub struct OutputArgs {
     #[arg(long, value_name = "LEVEL", env = "COSPROBE_REDACT", num_args = 0..=1, require_equals = true,
         default_missing_value = "default")]
     redact: Option<RedactLevel>,
+    /// Which language people are spoken to in.
+    #[command(flatten)]
+    pub language: LanguageArgs,
 }
 
 /// What `--redact` takes.

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::check::read_targets;
 use super::egress::EgressArgs;
 use super::endpoints::EndpointArgs;
+use super::language::LanguageArgs;
 use super::network::LookupArgs;
 use super::values;
 use crate::config::{
@@ -81,6 +82,9 @@ pub struct PingArgs {
     /// How to print
     #[arg(long, value_name = "NAME", default_value = "table")]
     format: Format,
+    /// Which language people are spoken to in.
+    #[command(flatten)]
+    pub language: LanguageArgs,
     /// Connect to ADDR:PORT for HOST:PORT, as curl does; HOST may be a resolved address (repeatable)
     #[arg(long, value_name = "HOST:PORT:ADDR:PORT", env = "COSPROBE_CONNECT_TO", value_delimiter = ',', value_parser = values::connect_to)]
     connect_to: Vec<ConnectTo>,

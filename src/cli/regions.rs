@@ -5,6 +5,7 @@ use comfy_table::{Table, presets};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::language::LanguageArgs;
 use super::network::NetworkArgs;
 use super::sign::Answer;
 use crate::config::{
@@ -17,6 +18,8 @@ use crate::region::{ALIASES, REGIONS, Region, RegionState};
 use crate::report::{FORMAT_VERSION, latency};
 use crate::run::Ending;
 use crate::target::{Protocol, Service, Target, TargetDefaults};
+use crate::text;
+use crate::text::{Language, Text};
 
 /// Regions that are measured at the same time: enough to be quick, and no burst that fills a thin line.
 const CONCURRENCY: usize = 8;
@@ -37,6 +40,9 @@ pub struct RegionsArgs {
     /// How to print
     #[arg(long, value_name = "NAME", default_value = "table")]
     format: RegionsFormat,
+    /// Which language people are spoken to in.
+    #[command(flatten)]
+    language: LanguageArgs,
     /// How the network is asked.
     #[command(flatten)]
     network: NetworkArgs,
@@ -125,9 +131,10 @@ impl RegionsArgs {
             None => REGIONS.iter().map(|region| Row::new(region, None)).collect(),
             Some((evidence, _)) => ranked(evidence),
         };
+        let language = self.language.language();
         let text = match self.format {
-            RegionsFormat::Table if measured.is_some() => self.ranking(&rows),
-            RegionsFormat::Table => listing(&rows),
+            RegionsFormat::Table if measured.is_some() => self.ranking(&rows, language),
+            RegionsFormat::Table => listing(&rows, language),
             // Strings and numbers only: nothing that JSON cannot say.
             RegionsFormat::Json => {
                 let document = RegionsDocument { format_version: FORMAT_VERSION, kind: "regions", regions: &rows };
@@ -137,30 +144,38 @@ impl RegionsArgs {
         Answer { text, hints: Vec::new(), code: measured.map_or(exit::HEALTHY, |(_, ending)| code(&rows, ending)) }
     }
 
-    fn ranking(&self, rows: &[Row]) -> String {
+    fn ranking(&self, rows: &[Row], language: Language) -> String {
         let line = |row: &Row| {
             let view = row.measured.as_ref();
-            let scope = view.and_then(|view| view.scope).map_or("-", |scope| scope.as_str()).replace('_', " ");
-            let [connects, figures] = view.map_or_else(Default::default, |view| [connects(view), figures(view)]);
-            [row.region.to_owned(), row.place(), scope, connects, figures]
+            let scope = view.and_then(|view| view.scope).map_or(Text::literal("-"), |scope| Text::word(scope.as_str()));
+            let [connects, figures] =
+                view.map_or_else(Default::default, |view| [Text::literal(connects(view)), figures(view)]);
+            [Text::literal(row.region), row.place(), scope, connects, figures]
         };
-        let header = ["region", "place", "scope", "TCP", "kernel RTT ms"];
-        table(header, rows.iter().map(line)) + &format!("\n{}\n", self.summary(rows))
+        let header = [text!("region"), text!("place"), text!("scope"), text!("TCP"), text!("kernel RTT ms")];
+        table(header, rows.iter().map(line), language) + &format!("\n{}\n", self.summary(rows).say(language))
     }
 
-    fn summary(&self, rows: &[Row]) -> String {
+    fn summary(&self, rows: &[Row]) -> Text {
         let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
         let (reached, tried, port) = (count(Row::is_reached), count(Row::was_tried), self.port);
         let left_out = match rows.len() - tried {
-            0 => String::new(),
-            number => format!("; {number} were not tried"),
+            0 => Text::empty(),
+            number => text!("; {number} were not tried", number),
         };
         match rows.iter().find(|row| row.is_reached()) {
-            Some(nearest) => {
-                format!("nearest: {}; {reached} of {tried} regions answer on TCP port {port}{left_out}", nearest.region)
+            Some(nearest) => text!(
+                "nearest: {nearest}; {reached} of {tried} regions answer on TCP port {port}{left_out}",
+                nearest = nearest.region,
+                reached,
+                tried,
+                port,
+                left_out
+            ),
+            None if tried == 0 => text!("no region was tried"),
+            None => {
+                text!("none of {tried} regions could be reached on TCP port {port}{left_out}", tried, port, left_out)
             }
-            None if tried == 0 => "no region was tried".to_owned(),
-            None => format!("none of {tried} regions could be reached on TCP port {port}{left_out}"),
         }
     }
 }
@@ -181,8 +196,9 @@ impl Row {
     }
 
     /// City and country, unless they are the same.
-    fn place(&self) -> String {
-        if self.place == self.country { self.place.to_owned() } else { format!("{}, {}", self.place, self.country) }
+    fn place(&self) -> Text {
+        let (place, country) = (Text::phrase(self.place), Text::phrase(self.country));
+        if self.place == self.country { place } else { text!("{place}, {country}", place, country) }
     }
 
     fn was_tried(&self) -> bool {
@@ -209,20 +225,23 @@ fn code(rows: &[Row], ending: Ending) -> u8 {
     }
 }
 
-fn listing(rows: &[Row]) -> String {
+fn listing(rows: &[Row], language: Language) -> String {
     let line = |row: &Row| {
-        let state = if row.is_open { "open" } else { "closed" };
-        [row.region.to_owned(), row.place(), state.to_owned(), row.aliases.join(", ")]
+        let state = if row.is_open { text!("open") } else { text!("closed") };
+        [Text::literal(row.region), row.place(), state, Text::literal(row.aliases.join(", "))]
     };
-    let listed = table(["region", "place", "state", "aliases"], rows.iter().map(line));
-    listed + "\nclosed: takes no new buckets, existing ones may live on\n"
+    let header = [text!("region"), text!("place"), text!("state"), text!("aliases")];
+    let listed = table(header, rows.iter().map(line), language);
+    let note = text!("closed: takes no new buckets, existing ones may live on");
+    format!("{listed}\n{}\n", note.say(language))
 }
 
 /// Columns without frames, each as wide as its content.
-fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+fn table<const N: usize>(header: [Text; N], rows: impl Iterator<Item = [Text; N]>, language: Language) -> String {
+    let said = |row: [Text; N]| row.map(|text| text.say(language));
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).force_no_tty().set_header(header);
-    table.add_rows(rows);
+    table.load_style(presets::NOTHING).force_no_tty().set_header(said(header));
+    table.add_rows(rows.map(said));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -234,12 +253,13 @@ fn connects(view: &RegionView) -> String {
 }
 
 /// The round trip as minimum, median and maximum, or why there is none.
-fn figures(view: &RegionView) -> String {
-    let words = |word: &str| word.replace('_', " ");
+fn figures(view: &RegionView) -> Text {
     match &view.outcome {
-        Outcome::Failed { kind, .. } if view.ip.is_none() => format!("look-up: {}", words(kind.as_str())),
-        Outcome::Failed { kind, .. } if view.connected == 0 => words(kind.as_str()),
-        Outcome::NotRun { because } if view.connected == 0 => format!("not run: {}", words(because.as_str())),
+        Outcome::Failed { kind, .. } if view.ip.is_none() => text!("look-up: {kind}", kind = Text::word(kind)),
+        Outcome::Failed { kind, .. } if view.connected == 0 => Text::word(kind),
+        Outcome::NotRun { because } if view.connected == 0 => {
+            text!("not run: {because}", because = Text::word(because))
+        }
         _ => latency(view.kernel_rtt_us, view.connect_us, view.with_syn_retransmits),
     }
 }

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::egress::EgressArgs;
 use super::endpoints::EndpointArgs;
+use super::language::LanguageArgs;
 use super::network::LookupArgs;
 use super::sign::Answer;
 use crate::config::{
@@ -66,6 +67,9 @@ pub struct TraceArgs {
     /// How packets leave.
     #[command(flatten)]
     egress: EgressArgs,
+    /// Which language people are spoken to in.
+    #[command(flatten)]
+    language: LanguageArgs,
     /// How names are looked up.
     #[command(flatten)]
     lookup: LookupArgs,
@@ -136,7 +140,7 @@ impl TraceArgs {
     pub fn answer(&self, evidence: &Evidence, ending: Ending) -> Answer {
         let paths = paths(evidence);
         let text = match self.format {
-            TraceFormat::Table => path_tables(&paths),
+            TraceFormat::Table => path_tables(&paths, self.language.language()),
             TraceFormat::Json => trace_json(&paths, &evidence.observations),
             TraceFormat::MtrJson => mtr_json(&paths),
         };

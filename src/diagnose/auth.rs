@@ -16,6 +16,8 @@ use super::{CodeRow, Confidence, Finding};
 use crate::config::Policy;
 use crate::evidence::{Authentication, CosError, Evidence, Http, KeyPlace, NotRunReason, Observation, Outcome, Stage};
 use crate::target::{EndpointRole, Target};
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -122,13 +124,13 @@ fn finding(
     let same = |http: &Http| http.authentication == first.http.authentication && http.method == first.http.method;
     let elsewhere = all.iter().any(|(_, http, status)| same(http) && *status < 300);
     let at = if elsewhere {
-        format!(" at {}", listed(group.iter().filter_map(|r| r.observation.peer)))
+        text!(" at {peers}", peers = listed(group.iter().filter_map(|r| r.observation.peer)))
     } else {
-        String::new()
+        Text::empty()
     };
     let error = group.iter().find_map(|refusal| refusal.error);
-    let to = first.http.header("location").map_or_else(String::new, |to| format!(" to {to}"));
-    let what = format!("{}{at}", reasons::what(row, error, &subject(row, target)));
+    let to = first.http.header("location").map_or_else(Text::empty, |to| text!(" to {to}", to));
+    let what = text!("{what}{at}", what = reasons::what(row, error, &subject(row, target)), at);
     let finding = Finding::new(row, &target.host, first.observation.id, what.clone())
         .citing(group.iter().map(|refusal| refusal.observation.id))
         .confidence(confidence(row, error, elsewhere));
@@ -139,9 +141,14 @@ fn finding(
         _ => reasons::help(row, finding, target),
     };
     // The cause goes before what COS said: the line may be cut.
-    let mark = if finding.summary == what { ": " } else { "; " };
-    let said = said(first.status, error);
-    Some(finding.adding(&format!("{mark}{said}{to}{}", with_id(first.http))))
+    let mark = if finding.summary == what { text!(": ") } else { text!("; ") };
+    Some(finding.adding(text!(
+        "{mark}{said}{to}{id}",
+        mark,
+        said = said(first.status, error),
+        to,
+        id = with_id(first.http)
+    )))
 }
 
 fn confidence(row: &CodeRow, error: Option<&CosError>, elsewhere: bool) -> Confidence {
@@ -155,21 +162,21 @@ fn confidence(row: &CodeRow, error: Option<&CosError>, elsewhere: bool) -> Confi
 }
 
 /// Status and reason as COS says them.
-pub(super) fn said(status: u16, error: Option<&CosError>) -> String {
+pub(super) fn said(status: u16, error: Option<&CosError>) -> Text {
     match error {
-        Some(error) if error.message.is_empty() => format!("{status} {}", error.code),
-        Some(error) => format!("{status} {} ({})", error.code, error.message),
-        None => status.to_string(),
+        Some(error) if error.message.is_empty() => text!("{status} {code}", status, code = &error.code),
+        Some(error) => text!("{status} {code} ({message})", status, code = &error.code, message = &error.message),
+        None => Text::literal(status.to_string()),
     }
 }
 
-fn subject(row: &CodeRow, target: &Target) -> String {
+fn subject(row: &CodeRow, target: &Target) -> Text {
     match (row.code, &target.bucket, &target.region) {
-        ("BKT001", Some(bucket), Some(region)) => format!("{bucket} in {region}"),
-        ("BKT001", None, _) => format!("behind {}", target.host),
-        ("BKT001" | "BKT003", Some(bucket), _) => bucket.clone(),
-        ("BKT007", _, _) => format!("{}{}", target.host, target.path),
-        _ => target.host.clone(),
+        ("BKT001", Some(bucket), Some(region)) => text!("{bucket} in {region}", bucket, region),
+        ("BKT001", None, _) => text!("behind {host}", host = &target.host),
+        ("BKT001" | "BKT003", Some(bucket), _) => Text::literal(bucket),
+        ("BKT007", _, _) => text!("{host}{path}", host = &target.host, path = &target.path),
+        _ => Text::literal(&target.host),
     }
 }
 
@@ -178,13 +185,15 @@ fn denied(finding: Finding, first: &Refusal<'_>, all: &[Answer<'_>], target: &Ta
     let got = |(_, http, status): &&Answer<'_>| is_signed(http) && http.method == "GET" && *status < 300;
     let finding = match all.iter().find(got) {
         Some((observation, _, _)) if first.http.method == "HEAD" => {
-            let cause = ", while a signed GET passes, so only the right to HEAD is missing";
+            let cause = text!(", while a signed GET passes, so only the right to HEAD is missing");
             finding.adding(cause).citing([observation.id]).confidence(Confidence::Medium)
         }
         _ => finding,
     };
     if target.asks_for_stand_in() {
-        let note = "bucket's owner: it may be the right to list that is missing: without it COS can say 403 for an object that does not exist, and cosprobe asked for one, because an acceleration endpoint does not serve HEAD Bucket";
+        let note = text!(
+            "bucket's owner: it may be the right to list that is missing: without it COS can say 403 for an object that does not exist, and cosprobe asked for one, because an acceleration endpoint does not serve HEAD Bucket"
+        );
         return reasons::help(&AUT003, finding, target).help(note).confidence(Confidence::Low);
     }
     reasons::help(&AUT003, finding, target)
@@ -195,17 +204,16 @@ fn not_signed(evidence: &Evidence, host: &str) -> Option<Finding> {
     let observation =
         evidence.of_endpoint(Stage::HttpRoundTrip, host).find(|observation| observation.outcome == missing)?;
     let key = evidence.of_stage(Stage::Host).find_map(|o| Some((o.id, o.detail.key()?)));
-    let looked = key.map_or_else(String::new, |(_, key)| looked_in(&key.searched));
-    let summary = format!("no signed request was sent to {host}: no key was found{looked}");
+    let looked = key.map_or_else(Text::empty, |(_, key)| looked_in(&key.searched));
+    let summary = text!("no signed request was sent to {host}: no key was found{looked}", host, looked);
     let finding = Finding::new(&AUT008, host, observation.id, summary).citing(key.map(|(id, _)| id));
-    Some(finding.help(format!(
-        "you: set {}, or use another source of `cosprobe credentials`; without a key only network, TLS and the anonymous answer are checked",
-        super::KEY_VARIABLES
+    Some(finding.help(text!(
+        "you: set COS_SECRET_ID and COS_SECRET_KEY, or TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or use another source of `cosprobe credentials`; without a key only network, TLS and the anonymous answer are checked"
     )))
 }
 
 /// Where a key was looked for: the places with the same outcome together.
-fn looked_in(searched: &[KeyPlace]) -> String {
+fn looked_in(searched: &[KeyPlace]) -> Text {
     let mut by_outcome: Vec<(&str, Vec<&str>)> = Vec::new();
     for KeyPlace { place, found } in searched {
         match by_outcome.iter_mut().find(|(outcome, _)| outcome == found) {
@@ -213,7 +221,13 @@ fn looked_in(searched: &[KeyPlace]) -> String {
             None => by_outcome.push((found, vec![place])),
         }
     }
-    let parts: Vec<String> =
-        by_outcome.iter().map(|(found, places)| format!("{} ({found})", places.join(", "))).collect();
-    if parts.is_empty() { String::new() } else { format!("; looked in {}", parts.join("; ")) }
+    let told = |(found, places): &(&str, Vec<&str>)| {
+        text!(
+            "{places} ({found})",
+            places = Text::list(places.iter().copied().map(Text::phrase)),
+            found = Text::phrase(*found)
+        )
+    };
+    let places = Text::sentences(by_outcome.iter().map(told));
+    if places.is_empty() { places } else { text!("; looked in {places}", places) }
 }

@@ -7,6 +7,8 @@ use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{Evidence, Http, NotRunReason, Observation, Outcome, Purpose, Stage, shell_word};
 use crate::target::Target;
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
     evidence.targets.iter().filter_map(|target| Probe::read(evidence, target)).flat_map(|p| p.findings()).collect()
@@ -53,21 +55,24 @@ impl<'a> Probe<'a> {
         let Outcome::NotRun { because } = self.write.0.outcome else { return None };
         let (why, advice) = match because {
             NotRunReason::ObjectExists if self.look.1.is_absent() => (
-                "an object was deleted there, and versions of it may be kept, one of which a write may replace",
-                "you: give the write probe a key that no object has or had",
+                text!("an object was deleted there, and versions of it may be kept, one of which a write may replace"),
+                text!("you: give the write probe a key that no object has or had"),
             ),
             NotRunReason::ObjectExists => (
-                "an object is there already, and is not overwritten",
-                "you: give the write probe a key that no object has",
+                text!("an object is there already, and is not overwritten"),
+                text!("you: give the write probe a key that no object has"),
             ),
             NotRunReason::AbsenceUnknown => (
-                "COS did not say that nothing is there, so an object could be overwritten",
-                "bucket's owner: grant the key name/cos:HeadObject on this key, and the right to list: without it COS may say 403 for an object that does not exist",
+                text!("COS did not say that nothing is there, so an object could be overwritten"),
+                text!(
+                    "bucket's owner: grant the key name/cos:HeadObject on this key, and the right to list: without it COS may say 403 for an object that does not exist"
+                ),
             ),
             _ => return None,
         };
-        let status = self.look.1.status.map_or_else(String::new, |status| format!(" (HEAD: {status})"));
-        let summary = format!("the write probe wrote nothing to {}{status}: {why}", self.object());
+        let status = self.look.1.status.map_or_else(Text::empty, |status| text!(" (HEAD: {status})", status));
+        let summary =
+            text!("the write probe wrote nothing to {object}{status}: {why}", object = self.object(), status, why);
         let finding = Finding::new(&BKT009, &self.target.host, self.look.0.id, summary);
         Some(finding.citing([self.write.0.id]).help(advice))
     }
@@ -77,7 +82,12 @@ impl<'a> Probe<'a> {
         let (_, http) = self.write;
         let status = http.status.filter(|status| *status >= 300 && http.is_from_cos())?;
         let right = if http.method == "POST" { "name/cos:PostObject" } else { "name/cos:PutObject" };
-        Some(self.refusal(self.write, status, &format!("writing {} by {}", self.object(), http.method), right))
+        Some(self.refusal(
+            self.write,
+            status,
+            text!("writing {object} by {method}", object = self.object(), method = &http.method),
+            right,
+        ))
     }
 
     /// What COS says that it wrote cannot be read back.
@@ -85,18 +95,18 @@ impl<'a> Probe<'a> {
         let read = self.read.filter(|(_, read)| self.write.1.is_done() && read.is_from_cos())?;
         let status = read.1.status.filter(|status| *status >= 400)?;
         if status == 404 {
-            let summary =
-                format!("COS says that it wrote {}, and that nothing is there to be read back", self.object());
+            let summary = text!(
+                "COS says that it wrote {object}, and that nothing is there to be read back",
+                object = self.object()
+            );
             let finding = Finding::new(&BKT010, &self.target.host, read.0.id, summary).citing([self.write.0.id]);
-            return Some(finding.confidence(Confidence::Medium).help(
-                "bucket's owner: somebody else deleted the object at the same time, or a rule of the bucket moves it away",
-            ));
+            return Some(finding.confidence(Confidence::Medium).help(text!("bucket's owner: somebody else deleted the object at the same time, or a rule of the bucket moves it away")));
         }
-        Some(self.refusal(read, status, &format!("reading {} back", self.object()), "name/cos:GetObject"))
+        Some(self.refusal(read, status, text!("reading {object} back", object = self.object()), "name/cos:GetObject"))
     }
 
     /// A step that COS refuses.
-    fn refusal(&self, (observation, http): Exchange<'_>, status: u16, doing: &str, right: &str) -> Finding {
+    fn refusal(&self, (observation, http): Exchange<'_>, status: u16, doing: Text, right: &str) -> Finding {
         let row = match (&http.error, status) {
             (Some(error), _) if error.says("FileAlreadyExists") => &BKT009,
             (Some(error), 503) if error.code == "SlowDown" => &HTP004,
@@ -105,15 +115,15 @@ impl<'a> Probe<'a> {
             (None, _) => reasons::row_of(&crate::evidence::CosError::default()),
         };
         let said = said(status, http.error.as_ref());
-        let summary = format!("{doing} is refused: {said}{}", with_id(http));
+        let summary = text!("{doing} is refused: {said}{id}", doing, said, id = with_id(http));
         let finding = Finding::new(row, &self.target.host, observation.id, summary).citing([self.look.0.id]);
         match row.code {
             "AUT003" => {
-                let grant = format!("bucket's owner: grant the key {right} on this key, in CAM or by bucket policy");
+                let grant = text!("bucket's owner: grant the key {right} on this key, in CAM or by bucket policy", right);
                 finding.help(grant).help(reasons::DIAGNOSE)
             }
             "AUT001" => finding.confidence(Confidence::Medium).help(reasons::DIAGNOSE),
-            "BKT009" => finding.help("you: an object has come there since the write probe looked, and was not overwritten: give it a key that nothing else writes"),
+            "BKT009" => finding.help(text!("you: an object has come there since the write probe looked, and was not overwritten: give it a key that nothing else writes")),
             _ => reasons::help(row, finding, self.target),
         }
     }
@@ -121,20 +131,23 @@ impl<'a> Probe<'a> {
     /// What is read back is not what was written.
     fn altered(&self) -> Option<Finding> {
         let (observation, _) = self.read.filter(|(_, http)| http.body_matches == Some(false))?;
-        let finding = |and: &str| {
-            let summary = format!("what is read back from {} is not what was written{and}", self.object());
+        let finding = |and: Text| {
+            let summary =
+                text!("what is read back from {object} is not what was written{and}", object = self.object(), and);
             Finding::new(&BKT010, &self.target.host, observation.id, summary).citing([self.write.0.id])
         };
         Some(if self.is_anothers() {
             // Citing the look makes what was not deleted a symptom: all of it follows from there.
-            finding(", and was not deleted")
+            finding(text!(", and was not deleted"))
                 .citing([self.look.0.id])
                 .confidence(Confidence::Medium)
-                .help("bucket's owner: somebody else wrote this object at the same time, or a rule of the bucket changes what is written; see whose object it is before you delete it")
+                .help(text!("bucket's owner: somebody else wrote this object at the same time, or a rule of the bucket changes what is written; see whose object it is before you delete it"))
         } else {
-            finding("")
-                .help("network team: a proxy on the way changes what passes through it; compare with another network")
-                .help("bucket's owner: processing rules of the bucket may change what is read")
+            finding(Text::empty())
+                .help(text!(
+                    "network team: a proxy on the way changes what passes through it; compare with another network"
+                ))
+                .help(text!("bucket's owner: processing rules of the bucket may change what is read"))
         })
     }
 
@@ -154,20 +167,21 @@ impl<'a> Probe<'a> {
         }
         let why = match (self.delete, self.write.1.status) {
             (Some((_, http)), _) => undeleted(http),
-            (None, _) if self.is_anothers() => "what is there now is not what was written".to_owned(),
+            (None, _) if self.is_anothers() => text!("what is there now is not what was written"),
             (None, _) if read_absent => {
-                "no answer of COS to the write came, and nothing was there a moment later, but the write may still arrive"
-                    .to_owned()
+                text!(
+                    "no answer of COS to the write came, and nothing was there a moment later, but the write may still arrive"
+                )
             }
-            (None, Some(status)) => format!("the answer {status} to the write does not tell whether it is there"),
-            (None, None) => "the write was not answered, so it is not known whether it is there".to_owned(),
+            (None, Some(status)) => text!("the answer {status} to the write does not tell whether it is there", status),
+            (None, None) => text!("the write was not answered, so it is not known whether it is there"),
         };
         let is = match (self.is_anothers(), written) {
-            (true, _) => "was not deleted",
-            (false, true) => "IS STILL THERE",
-            (false, false) => "MAY STILL BE THERE",
+            (true, _) => text!("was not deleted"),
+            (false, true) => text!("IS STILL THERE"),
+            (false, false) => text!("MAY STILL BE THERE"),
         };
-        let summary = format!("the object of the write probe {is}: {}: {why}", self.object());
+        let summary = text!("the object of the write probe {is}: {object}: {why}", is, object = self.object(), why);
         let ids = [Some(self.look), self.read, self.delete].into_iter().flatten().map(|(o, _)| o.id);
         let finding = Finding::new(&BKT008, &self.target.host, self.write.0.id, summary)
             .citing(ids)
@@ -175,12 +189,12 @@ impl<'a> Probe<'a> {
             .confidence(Confidence::high_if(written));
         // Nobody is advised to delete what may be somebody else's.
         if self.is_anothers() {
-            return Some(finding.help("you: see whose object it is, and keep it if it is not yours"));
+            return Some(finding.help(text!("you: see whose object it is, and keep it if it is not yours")));
         }
         let object = shell_word(&format!("cos://{}/{}", self.bucket(), self.key()));
-        Some(finding.help(format!("you: delete it: `coscli rm {object}`")).help(
-            "bucket's owner: grant the key name/cos:DeleteObject on this key, or delete the object in the console",
-        ))
+        Some(finding.help(text!("you: delete it: `coscli rm {object}`", object)).help(text!(
+            "bucket's owner: grant the key name/cos:DeleteObject on this key, or delete the object in the console"
+        )))
     }
 
     /// Whether the write has come to its end, so that what is not there now does not come later: COS answered it, or somebody
@@ -198,13 +212,18 @@ impl<'a> Probe<'a> {
         if status < 300 && self.read.is_some_and(|(_, http)| http.body_matches == Some(true)) {
             return None;
         }
-        let server = http.header("server").map_or_else(String::new, |server| format!(", Server: {server}"));
-        let summary =
-            format!("writing {} by {} is answered {status} without COS's headers{server}", self.object(), http.method);
+        let server = http.header("server").map_or_else(Text::empty, |server| text!(", Server: {server}", server));
+        let summary = text!(
+            "writing {object} by {method} is answered {status} without COS's headers{server}",
+            object = self.object(),
+            method = &http.method,
+            status,
+            server
+        );
         let finding = Finding::new(&HTP001, &self.target.host, observation.id, summary).citing([self.look.0.id]);
-        Some(finding.help(
-            "network team: a proxy or filter on the way answers writes in COS's place; let them pass to COS's domains",
-        ))
+        Some(finding.help(text!(
+            "network team: a proxy or filter on the way answers writes in COS's place; let them pass to COS's domains"
+        )))
     }
 
     fn bucket(&self) -> &str {
@@ -217,12 +236,12 @@ impl<'a> Probe<'a> {
 }
 
 /// Why the object is still there after a DELETE.
-fn undeleted(http: &Http) -> String {
+fn undeleted(http: &Http) -> Text {
     match http.status {
         Some(status) if http.is_from_cos() => {
-            format!("COS refuses to delete it: {}{}", said(status, http.error.as_ref()), with_id(http))
+            text!("COS refuses to delete it: {said}{id}", said = said(status, http.error.as_ref()), id = with_id(http))
         }
-        Some(status) => format!("the DELETE was answered {status} by something that is not COS"),
-        None => "deleting it was not answered".to_owned(),
+        Some(status) => text!("the DELETE was answered {status} by something that is not COS", status),
+        None => text!("deleting it was not answered"),
     }
 }

@@ -8,7 +8,7 @@
 mod after;
 mod before;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
@@ -19,6 +19,8 @@ use super::{Finding, MACHINE, Severity, Verdict, milliseconds};
 use crate::config::Policy;
 use crate::evidence::{AddressRecord, Cname, Dns, Evidence, Stage};
 use crate::target::Target;
+use crate::text;
+use crate::text::Text;
 
 /// A typical time differs when the longer one is so many times the shorter one, and longer by more than the noise of its kind.
 const RATIO: u64 = 2;
@@ -96,13 +98,13 @@ pub struct Difference {
     /// The endpoint's host in A, or `this machine`.
     pub subject: String,
     /// What it is about.
-    pub what: String,
+    pub what: Text,
     /// Whether it is a typical time, which says less than an outcome.
     pub is_time: bool,
     /// How it is in A.
-    pub a: String,
+    pub a: Text,
     /// How it is in B.
-    pub b: String,
+    pub b: Text,
 }
 
 /// A fact that only one of the runs has.
@@ -113,7 +115,7 @@ pub struct NotCompared {
     /// The endpoint's host in A, or `this machine`.
     pub subject: String,
     /// What it is about.
-    pub what: String,
+    pub what: Text,
 }
 
 /// One of the two runs.
@@ -138,7 +140,7 @@ pub struct Found {
     /// What it is about.
     pub subject: String,
     /// What is the case.
-    pub summary: String,
+    pub summary: Text,
 }
 
 impl Comparison {
@@ -274,13 +276,13 @@ struct Fact {
     stage: Stage,
     /// Number of the pair of endpoints; `None` for the machine.
     pair: Option<usize>,
-    what: String,
+    what: Text,
     value: Value,
 }
 
 impl Fact {
-    fn new(stage: Stage, what: impl Into<String>, value: Value) -> Self {
-        Self { stage, pair: None, what: what.into(), value }
+    const fn new(stage: Stage, what: Text, value: Value) -> Self {
+        Self { stage, pair: None, what, value }
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -291,7 +293,7 @@ impl Fact {
 /// What is compared of a fact.
 enum Value {
     /// A set of words, and how it is told.
-    Words(BTreeSet<String>, String),
+    Words(BTreeSet<String>, Text),
     /// A typical time and the noise of its kind, in microseconds.
     Time(u64, u64),
     /// A size of segments.
@@ -301,10 +303,9 @@ enum Value {
 }
 
 impl Value {
-    fn words<T: ToString>(words: impl IntoIterator<Item = T>) -> Self {
-        let words: BTreeSet<String> = words.into_iter().map(|word| word.to_string()).collect();
-        let shown = words.iter().cloned().collect::<Vec<_>>().join(", ");
-        Self::Words(words, shown)
+    fn words(words: impl IntoIterator<Item = Text>) -> Self {
+        let words = by_english(words);
+        Self::Words(words.keys().cloned().collect(), Text::list(words.into_values()))
     }
 
     fn answer(addresses: impl IntoIterator<Item = IpAddr>, aliases: impl IntoIterator<Item = String>) -> Self {
@@ -335,14 +336,19 @@ impl Value {
         }
     }
 
-    fn shown(&self) -> String {
+    fn shown(&self) -> Text {
         match self {
             Self::Words(_, shown) => shown.clone(),
-            Self::Time(us, _) => milliseconds(*us),
-            Self::Segment(bytes) => format!("{bytes} bytes"),
+            Self::Time(us, _) => Text::literal(milliseconds(*us)),
+            Self::Segment(bytes) => text!("{bytes} bytes", bytes = *bytes),
             Self::Answer(dns) => super::listed(dns.addresses.iter().map(|record| record.ip)),
         }
     }
+}
+
+/// Texts by what they are in English, each once.
+fn by_english(texts: impl IntoIterator<Item = Text>) -> BTreeMap<String, Text> {
+    texts.into_iter().map(|text| (text.to_string(), text)).collect()
 }
 
 #[cfg(test)]
@@ -367,10 +373,11 @@ mod tests {
 
     #[test]
     fn other_values_have_their_own_sameness() {
+        let words = |words: &[&str]| Value::words(words.iter().map(|word| Text::literal(*word)));
         let answer = |ips: &[&str]| Value::answer(ips.iter().map(|ip| ip.parse().unwrap()), []);
         for (a, b, expected) in [
-            (Value::words(["x", "y"]), Value::words(["y", "x"]), false),
-            (Value::words(["x"]), Value::words(["x", "y"]), true),
+            (words(&["x", "y"]), words(&["y", "x"]), false),
+            (words(&["x"]), words(&["x", "y"]), true),
             (Value::Segment(1460), Value::Segment(1448), false),
             (Value::Segment(1460), Value::Segment(1452), true),
             (answer(&["203.0.113.1"]), answer(&["203.0.113.2"]), false),

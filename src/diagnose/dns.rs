@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::codes::{DNS001, DNS002, DNS003, DNS006, DNS007, DNS008, DNS009, DNS010};
-use super::view::{cos_answered, listed, milliseconds};
+use super::view::{cos_answered, failure_words, listed, listed_words, milliseconds};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
 use crate::evidence::{DnsTransport, Evidence, FailureKind, NotRunReason, Observation, Outcome, RecordType};
 use crate::region;
 use crate::target::Target;
+use crate::text;
+use crate::text::Text;
 
 /// A server that gives no answer at all, by any of these.
 const SILENT: &[FailureKind] = &[
@@ -94,7 +96,7 @@ impl<'a> Lookups<'a> {
         if self.answered { Severity::Warning } else { Severity::Error }
     }
 
-    fn finding(&self, row: &'static CodeRow, cited: &[&Observation], summary: String) -> Option<Finding> {
+    fn finding(&self, row: &'static CodeRow, cited: &[&Observation], summary: Text) -> Option<Finding> {
         let first = cited.first()?;
         let finding = Finding::new(row, &self.target.host, first.id, summary);
         Some(finding.citing(cited.iter().map(|observation| observation.id)))
@@ -103,9 +105,9 @@ impl<'a> Lookups<'a> {
     fn no_name_server(&self) -> Option<Finding> {
         let missing = Outcome::NotRun { because: NotRunReason::NoNameServer };
         let observation = self.evidence.own_lookups(&self.target.host).find(|o| o.outcome == missing)?;
-        let summary = format!("there is no name server to ask for {}", self.target.host);
+        let summary = text!("there is no name server to ask for {host}", host = &self.target.host);
         let finding = self.finding(&DNS002, &[observation], summary)?.severity(self.severity());
-        Some(finding.help("you: /etc/resolv.conf names none; inside a Tencent VPC it should be 183.60.83.19 and 183.60.82.98, elsewhere DHCP sets it"))
+        Some(finding.help(text!("you: /etc/resolv.conf names none; inside a Tencent VPC it should be 183.60.83.19 and 183.60.82.98, elsewhere DHCP sets it")))
     }
 
     /// Those of some look-ups that count: all of them when there is no address, else those at the machine's own servers, which
@@ -125,30 +127,33 @@ impl<'a> Lookups<'a> {
         }
         let host = &self.target.host;
         let all_agree = self.all.len() == denied.len() && servers(&denied).len() > 1;
-        let summary = format!("{host} does not exist, says {}", listed(servers(&denied)));
+        let summary = text!("{host} does not exist, says {servers}", host, servers = listed(servers(&denied)));
         let finding = self
             .finding(&DNS001, &denied, summary)?
             .severity(self.severity())
             .confidence(Confidence::high_if(all_agree))
             .help(self.spelling_help());
-        Some(finding.help("you: if the name is right, your resolver may not serve names outside: ask another one with --resolver 119.29.29.29"))
+        Some(finding.help(text!("you: if the name is right, your resolver may not serve names outside: ask another one with --resolver 119.29.29.29")))
     }
 
-    fn spelling_help(&self) -> String {
+    fn spelling_help(&self) -> Text {
         match &self.target.region {
             Some(id) if region::find(id).is_none() => {
                 let near = region::near(id);
                 let hint = if near.is_empty() {
-                    "`cosprobe check --help` names the form".to_owned()
+                    text!("`cosprobe check --help` names the form")
                 } else {
-                    format!("did you mean {}?", near.join(", "))
+                    text!("did you mean {near}?", near = near.join(", "))
                 };
-                format!("you: correct the region: '{id}' is not a known region; {hint}")
+                text!("you: correct the region: '{id}' is not a known region; {hint}", id, hint)
             }
             Some(id) => {
-                format!("you: check the spelling of the bucket with its APPID and of the domain; region {id} is known")
+                text!(
+                    "you: check the spelling of the bucket with its APPID and of the domain; region {id} is known",
+                    id
+                )
             }
-            None => "you: check the spelling of the name".to_owned(),
+            None => text!("you: check the spelling of the name"),
         }
     }
 
@@ -161,7 +166,11 @@ impl<'a> Lookups<'a> {
         if empty.is_empty() || contradicted || says_more {
             return None;
         }
-        let summary = format!("{} exists and has no address, says {}", self.target.host, listed(servers(&empty)));
+        let summary = text!(
+            "{host} exists and has no address, says {servers}",
+            host = &self.target.host,
+            servers = listed(servers(&empty))
+        );
         let both_asked = [RecordType::A, RecordType::Aaaa]
             .iter()
             .all(|wanted| empty.iter().any(|o| o.detail.dns().is_some_and(|dns| dns.record_type == *wanted)));
@@ -169,21 +178,22 @@ impl<'a> Lookups<'a> {
             .finding(&DNS009, &empty, summary)?
             .severity(self.severity())
             .confidence(Confidence::high_if(both_asked));
-        Some(finding.help("bucket's owner: for a custom domain, set its CNAME to the bucket's endpoint").help(
-            "you: if the other address family is wanted, leave out -4 or -6; ask another resolver with --resolver",
+        Some(finding.help(text!("bucket's owner: for a custom domain, set its CNAME to the bucket's endpoint")).help(
+            text!(
+                "you: if the other address family is wanted, leave out -4 or -6; ask another resolver with --resolver"
+            ),
         ))
     }
 
     fn silent_server(&self) -> Option<Finding> {
         let silent: Vec<_> =
             self.failed_by(SILENT).into_iter().filter(|o| o.parent.is_none_or(|id| !self.is_truncated(id))).collect();
-        let words =
-            listed(silent.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect::<BTreeSet<_>>());
-        let summary = format!(
-            "{} {} for {} ({words})",
-            listed(servers(&silent)),
-            self.what_is_missing(&silent),
-            self.target.host
+        let summary = text!(
+            "{servers} {is_silent} for {host} ({words})",
+            servers = listed(servers(&silent)),
+            is_silent = self.what_is_missing(&silent),
+            host = &self.target.host,
+            words = failure_words(silent.iter().copied())
         );
         let finding = self
             .finding(&DNS002, &silent, summary)?
@@ -191,8 +201,8 @@ impl<'a> Lookups<'a> {
             .confidence(Confidence::high_if(!self.answers_something(&silent)));
         Some(
             finding
-                .help("you: check the name servers in /etc/resolv.conf; inside a Tencent VPC they are 183.60.83.19 and 183.60.82.98")
-                .help("network team: let UDP and TCP port 53 to the name servers pass, and look after the server"),
+                .help(text!("you: check the name servers in /etc/resolv.conf; inside a Tencent VPC they are 183.60.83.19 and 183.60.82.98"))
+                .help(text!("network team: let UDP and TCP port 53 to the name servers pass, and look after the server")),
         )
     }
 
@@ -208,8 +218,12 @@ impl<'a> Lookups<'a> {
         self.all.iter().any(|o| of_silent(o) && !silent.iter().any(|other| other.id == o.id))
     }
 
-    fn what_is_missing(&self, silent: &[&Observation]) -> &'static str {
-        if self.answers_something(silent) { "leaves one of the questions unanswered" } else { "does not answer" }
+    fn what_is_missing(&self, silent: &[&Observation]) -> Text {
+        if self.answers_something(silent) {
+            text!("leaves one of the questions unanswered")
+        } else {
+            text!("does not answer")
+        }
     }
 
     fn is_truncated(&self, id: u32) -> bool {
@@ -220,13 +234,16 @@ impl<'a> Lookups<'a> {
         let failing = self.failed_by(FAILING);
         let words = failing.iter().filter_map(|o| failure_word(o)).collect::<BTreeSet<_>>();
         let agree = words.len() == 1;
-        let words = listed(words);
-        let summary = format!("{} answers {words} for {}", listed(servers(&failing)), self.target.host);
+        let words = listed_words(words.iter().map(String::as_str));
+        let summary = text!(
+            "{servers} answers {words} for {host}",
+            servers = listed(servers(&failing)),
+            words,
+            host = &self.target.host
+        );
         let finding =
             self.finding(&DNS003, &failing, summary)?.severity(self.severity()).confidence(Confidence::high_if(agree));
-        Some(finding.help("operator of that resolver: look into its log and its upstream").help(
-            "you: use another resolver until then; inside a Tencent VPC 183.60.83.19 and 183.60.82.98, elsewhere for example 119.29.29.29",
-        ))
+        Some(finding.help(text!("operator of that resolver: look into its log and its upstream")).help(text!("you: use another resolver until then; inside a Tencent VPC 183.60.83.19 and 183.60.82.98, elsewhere for example 119.29.29.29")))
     }
 
     fn tcp_fallback_blocked(&self) -> Option<Finding> {
@@ -239,13 +256,13 @@ impl<'a> Lookups<'a> {
             .filter(|o| o.parent.is_some_and(|id| self.is_truncated(id)))
             .copied()
             .collect();
-        let summary = format!(
-            "{} cuts its answer for {} short and is not reachable over TCP",
-            listed(servers(&blocked)),
-            self.target.host
+        let summary = text!(
+            "{servers} cuts its answer for {host} short and is not reachable over TCP",
+            servers = listed(servers(&blocked)),
+            host = &self.target.host
         );
         let finding = self.finding(&DNS010, &blocked, summary)?.severity(self.severity());
-        Some(finding.help("network team: let TCP port 53 to the name server pass; DNS needs it (RFC 7766)"))
+        Some(finding.help(text!("network team: let TCP port 53 to the name server pass; DNS needs it (RFC 7766)")))
     }
 
     fn with_scope(&self, scope: AddressScope) -> (Vec<&'a Observation>, BTreeSet<std::net::IpAddr>) {
@@ -264,33 +281,31 @@ impl<'a> Lookups<'a> {
         let (reserved, of_reserved) = self.with_scope(AddressScope::Reserved);
         cited.extend(reserved);
         ips.extend(of_reserved);
-        let summary = format!(
-            "{} answers {} for {}: that is no address of COS",
-            listed(servers(&cited)),
-            listed(ips),
-            self.target.host
+        let summary = text!(
+            "{servers} answers {addresses} for {host}: that is no address of COS",
+            servers = listed(servers(&cited)),
+            addresses = listed(ips),
+            host = &self.target.host
         );
         let finding = self.finding(&DNS006, &cited, summary)?;
         Some(
             finding
-                .help("network team or ISP: a filter (ad blocker, security gateway, parental control) answers for this name; let it through")
-                .help("you: compare with another resolver: nslookup NAME 119.29.29.29"),
+                .help(text!("network team or ISP: a filter (ad blocker, security gateway, parental control) answers for this name; let it through"))
+                .help(text!("you: compare with another resolver: nslookup NAME 119.29.29.29")),
         )
     }
 
     fn fake_ip(&self) -> Option<Finding> {
         let (cited, ips) = self.with_scope(AddressScope::FakeIp);
         let severity = if cos_answered(self.evidence, &self.target.host) { Severity::Warning } else { Severity::Error };
-        let summary = format!(
-            "{} answers {} for {}: a placeholder of a local proxy",
-            listed(servers(&cited)),
-            listed(ips),
-            self.target.host
+        let summary = text!(
+            "{servers} answers {addresses} for {host}: a placeholder of a local proxy",
+            servers = listed(servers(&cited)),
+            addresses = listed(ips),
+            host = &self.target.host
         );
         let finding = self.finding(&DNS007, &cited, summary)?.severity(severity);
-        Some(finding.help(
-            "you: a proxy (Clash, Surge, sing-box and the like) runs in fake-IP mode; add myqcloud.com and tencentcos.cn to its fake-IP filter and its direct rules, or stop it",
-        ))
+        Some(finding.help(text!("you: a proxy (Clash, Surge, sing-box and the like) runs in fake-IP mode; add myqcloud.com and tencentcos.cn to its fake-IP filter and its direct rules, or stop it")))
     }
 
     fn slow(&self, policy: &Policy) -> Option<Finding> {
@@ -305,12 +320,16 @@ impl<'a> Lookups<'a> {
         if fastest <= u64::from(policy.slow_resolution_ms) * 1000 {
             return None;
         }
-        let summary =
-            format!("looking {} up takes {} at {}", self.target.host, milliseconds(fastest), listed(servers(&[first])));
+        let summary = text!(
+            "looking {host} up takes {time} at {server}",
+            host = &self.target.host,
+            time = milliseconds(fastest),
+            server = listed(servers(&[first]))
+        );
         let finding = self.finding(&DNS008, &by_time.iter().map(|(_, o)| *o).collect::<Vec<_>>(), summary)?;
-        Some(finding.help(
-            "you: use a nearer or faster resolver, or a local cache; network team: look into the resolver's upstream",
-        ))
+        Some(finding.help(text!(
+            "you: use a nearer or faster resolver, or a local cache; network team: look into the resolver's upstream"
+        )))
     }
 }
 
@@ -331,5 +350,5 @@ fn servers(observations: &[&Observation]) -> Vec<SocketAddr> {
 fn failure_word(observation: &Observation) -> Option<String> {
     let kind = observation.outcome.failure()?;
     let rcode = observation.detail.dns().and_then(|dns| dns.rcode.clone());
-    Some(rcode.filter(|word| word != "NOERROR").unwrap_or_else(|| kind.phrase()))
+    Some(rcode.filter(|word| word != "NOERROR").unwrap_or_else(|| kind.as_str().to_owned()))
 }

@@ -12,6 +12,8 @@ use crate::addr;
 use crate::config::Route;
 use crate::evidence::{Control, ControlKind, Evidence, NotRunReason, Observation, Outcome, Stage};
 use crate::target::Target;
+use crate::text;
+use crate::text::Text;
 
 /// One endpoint as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,11 +23,11 @@ pub struct EndpointView {
     /// The network that it is reached over.
     pub route: Route,
     /// Why, in one sentence, and what changes it if anything does.
-    pub route_reason: String,
+    pub route_reason: Text,
     /// How far a fault reaches, by the control group; null where there was none.
     pub extent: Option<Extent>,
     /// The same in one sentence.
-    pub extent_reason: Option<String>,
+    pub extent_reason: Option<Text>,
     /// The answers of name servers, and how they go together.
     pub answers: Vec<AnswerView>,
 }
@@ -53,13 +55,13 @@ pub enum Extent {
 
 impl Extent {
     /// The extent in a sentence, with the endpoint that answers.
-    fn reason(self, host: &str) -> String {
+    fn reason(self, host: &str) -> Text {
         match self {
-            Self::Bucket => format!("only this endpoint: {host} answers, in the same region under the same suffix"),
-            Self::Suffix => format!("only this suffix: {host} answers, in the same region"),
-            Self::PublicNames => format!("only the public names: {host} answers, in the same region"),
-            Self::Region => format!("only this region: {host} answers"),
-            Self::Nothing | Self::Everything | Self::Unknown => format!("{host} answers"),
+            Self::Bucket => text!("only this endpoint: {host} answers, in the same region under the same suffix", host),
+            Self::Suffix => text!("only this suffix: {host} answers, in the same region", host),
+            Self::PublicNames => text!("only the public names: {host} answers, in the same region", host),
+            Self::Region => text!("only this region: {host} answers", host),
+            Self::Nothing | Self::Everything | Self::Unknown => text!("{host} answers", host),
         }
     }
 }
@@ -81,25 +83,25 @@ pub fn endpoints(evidence: &Evidence, findings: &[Finding]) -> Vec<EndpointView>
     evidence.targets.iter().map(view).collect()
 }
 
-fn route_reason(evidence: &Evidence, findings: &[Finding], target: &Target, route: Route) -> String {
+fn route_reason(evidence: &Evidence, findings: &[Finding], target: &Target, route: Route) -> Text {
     let found = |code: &str| findings.iter().any(|finding| finding.code == code && finding.subject == target.host);
     match route {
         Route::Private if found("RTE002") => {
-            "private by its address, which cannot be reached from here; fix: see RTE002".to_owned()
+            text!("private by its address, which cannot be reached from here; fix: see RTE002")
         }
         Route::Private | Route::Public if found("RTE004") && !found("DNS004") => {
-            format!(
-                "{} this time: name servers answer with private and with public addresses; fix: see RTE004",
-                route.as_str()
+            text!(
+                "{route} this time: name servers answer with private and with public addresses; fix: see RTE004",
+                route = Text::word(route.as_str())
             )
         }
         Route::Private if is_doubtful(evidence, target) => {
-            "private by its address, as far as its range tells: see RTE006".to_owned()
+            text!("private by its address, as far as its range tells: see RTE006")
         }
-        Route::Private => "private: traffic stays on Tencent's network and is free of traffic fees".to_owned(),
+        Route::Private => text!("private: traffic stays on Tencent's network and is free of traffic fees"),
         Route::Public => public_reason(evidence, target, &found),
-        Route::Mixed => "mixed: some addresses are private and some public; fix: see what the findings say".to_owned(),
-        Route::Unknown => "unknown: no address tells which network it is in".to_owned(),
+        Route::Mixed => text!("mixed: some addresses are private and some public; fix: see what the findings say"),
+        Route::Unknown => text!("unknown: no address tells which network it is in"),
     }
 }
 
@@ -109,39 +111,48 @@ fn is_doubtful(evidence: &Evidence, target: &Target) -> bool {
     views.iter().any(|view| addr::range_of(view.ip).is_some_and(|range| range.doubt.is_some()))
 }
 
-fn public_reason(evidence: &Evidence, target: &Target, found: &impl Fn(&str) -> bool) -> String {
+fn public_reason(evidence: &Evidence, target: &Target, found: &impl Fn(&str) -> bool) -> Text {
     let vm = metadata(evidence).map(|(_, vm)| vm);
-    let here = vm.and_then(|vm| vm.region.as_deref()).unwrap_or("another region");
-    let there = target.region.as_deref().unwrap_or("another region");
+    let place = |region: Option<&str>| region.map_or(text!("another region"), Text::literal);
+    let here = place(vm.and_then(|vm| vm.region.as_deref()));
+    let there = place(target.region.as_deref());
     if let Some(cause) = cause(evidence, target).filter(|_| found("DNS004")) {
-        return format!("public, because {}; fix: {}", cause.phrase(), cause.fix());
+        return text!("public, because {cause}; fix: {fix}", cause = cause.phrase(), fix = cause.fix());
     }
     if found("HST003") {
-        return "public, because the hosts file says so; fix: remove the endpoint's line from it".to_owned();
+        return text!("public, because the hosts file says so; fix: remove the endpoint's line from it");
     }
     if found("RTE008") {
-        return format!(
-            "public, because this machine is in {here}, the endpoint in {there}, and one of them is a finance zone; fix: a bucket of the same zone"
+        return text!(
+            "public, because this machine is in {here}, the endpoint in {there}, and one of them is a finance zone; fix: a bucket of the same zone",
+            here,
+            there
         );
     }
     if found("RTE001") {
-        return format!(
-            "public, because this machine is in {here} and the endpoint in {there}; fix: a bucket in {here}, or the private acceleration endpoint"
+        return text!(
+            "public, because this machine is in {here} and the endpoint in {there}; fix: a bucket in {here}, or the private acceleration endpoint",
+            here,
+            there
         );
     }
     if found("RTE007") {
-        return format!(
-            "public, because a {} always is; fix: the default or the private-only endpoint, from the same region",
-            target.role.describe()
+        return text!(
+            "public, because a {role} always is; fix: the default or the private-only endpoint, from the same region",
+            role = Text::phrase(target.role.describe())
         );
     }
     if !can_be_private(target) {
-        return "public".to_owned();
+        return text!("public");
     }
     match vm {
-        Some(vm) if vm.region.is_some() && vm.region == target.region => "public, although this machine is in the endpoint's region; fix: look whether Tencent's name servers 183.60.83.19 and 183.60.82.98 answer (`cosprobe dns`), and ask Tencent support".to_owned(),
-        None if is_outside(evidence) => "public, as it should be outside Tencent's network: nothing shows that this machine is a Tencent VM".to_owned(),
-        _ => "public; whether this machine is a Tencent VM of the endpoint's region is not known".to_owned(),
+        Some(vm) if vm.region.is_some() && vm.region == target.region => text!(
+            "public, although this machine is in the endpoint's region; fix: look whether Tencent's name servers 183.60.83.19 and 183.60.82.98 answer (`cosprobe dns`), and ask Tencent support"
+        ),
+        None if is_outside(evidence) => {
+            text!("public, as it should be outside Tencent's network: nothing shows that this machine is a Tencent VM")
+        }
+        _ => text!("public; whether this machine is a Tencent VM of the endpoint's region is not known"),
     }
 }
 
@@ -162,14 +173,19 @@ const CLOSEST: [(ControlKind, Extent); 4] = [
 ];
 
 /// How far a fault reaches; `None` without a control group.
-fn extent(evidence: &Evidence, target: &Target) -> Option<(Extent, String)> {
+fn extent(evidence: &Evidence, target: &Target) -> Option<(Extent, Text)> {
     let controls: Vec<&Control> = evidence.controls.iter().filter(|control| control.of == target.host).collect();
     if controls.is_empty() {
         return None;
     }
     if is_answered(evidence, target) {
-        let who = if cos_answered(evidence, &target.host) { "COS answers for" } else { "somebody answers at" };
-        return Some((Extent::Nothing, format!("{who} {} itself", target.host)));
+        let host = &target.host;
+        let reason = if cos_answered(evidence, host) {
+            text!("COS answers for {host} itself", host)
+        } else {
+            text!("somebody answers at {host} itself", host)
+        };
+        return Some((Extent::Nothing, reason));
     }
     let names = listed(controls.iter().map(|control| control.target.host.as_str()));
     for (kind, extent) in CLOSEST {
@@ -178,14 +194,14 @@ fn extent(evidence: &Evidence, target: &Target) -> Option<(Extent, String)> {
             return Some((extent, extent.reason(&control.target.host)));
         }
         if !was_tried(evidence, &control.target.host) {
-            return Some((Extent::Unknown, format!("the control group was not tried to its end ({names})")));
+            return Some((Extent::Unknown, text!("the control group was not tried to its end ({names})", names)));
         }
     }
     let has_other_region = controls.iter().any(|control| control.kind == ControlKind::OtherRegion);
     Some(if has_other_region {
-        (Extent::Everything, format!("everything of COS: no answer from {names} either"))
+        (Extent::Everything, text!("everything of COS: no answer from {names} either", names))
     } else {
-        (Extent::Unknown, format!("no answer from {names} either, and no other region was tried"))
+        (Extent::Unknown, text!("no answer from {names} either, and no other region was tried", names))
     })
 }
 

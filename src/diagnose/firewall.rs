@@ -7,6 +7,8 @@ use super::view::{failures, listed};
 use super::{Confidence, Finding};
 use crate::config::Policy;
 use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, ReplyTo, Sample, Stage, TcpCounters};
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
     evidence.targets.iter().filter_map(|target| local_firewall(evidence, &target.host)).collect()
@@ -33,29 +35,39 @@ fn local_firewall(evidence: &Evidence, host: &str) -> Option<Finding> {
     let all = || rejected.iter().chain(&dropped).chain(&refused);
     let first = all().next()?;
     let forbidding = forbidding_rule(evidence, &rejected);
-    let why = forbidding.map_or_else(String::new, |(_, rule)| format!(": the rule `{}: {}`", rule.priority, rule.text));
+    let why = forbidding.map_or_else(Text::empty, |(_, rule)| {
+        text!(": the rule `{priority}: {rule}`", priority = rule.priority, rule = &rule.text)
+    });
     let peers = |of: &[&Observation]| listed(of.iter().filter_map(|o| o.peer));
     let mut parts = Vec::new();
     if !rejected.is_empty() {
-        parts.push(format!("this machine itself forbids connecting to {}{why}", peers(&rejected)));
+        parts.push(text!("this machine itself forbids connecting to {peers}{why}", peers = peers(&rejected), why));
     }
     if let Some(drops) = drops.as_ref().filter(|_| !dropped.is_empty()) {
-        let counts = format!("of {} SYNs that were to be sent again {} did not get out", drops.resent, drops.kept_back);
-        parts.push(format!("this machine itself drops what it sends to connect to {}: {counts}", peers(&dropped)));
+        let counts = text!(
+            "of {resent} SYNs that were to be sent again {kept_back} did not get out",
+            resent = drops.resent,
+            kept_back = drops.kept_back
+        );
+        parts.push(text!(
+            "this machine itself drops what it sends to connect to {peers}: {counts}",
+            peers = peers(&dropped),
+            counts
+        ));
     }
     if !refused.is_empty() {
-        parts.push(format!("the RST of {} comes from it or from its first router", peers(&refused)));
+        parts.push(text!("the RST of {peers} comes from it or from its first router", peers = peers(&refused)));
     }
     let traces =
         evidence.of_endpoint(Stage::Path, host).filter(|o| dropped.iter().any(|connect| connect.peer == o.peer));
-    let finding = Finding::new(&HST005, host, first.id, parts.join("; "))
+    let finding = Finding::new(&HST005, host, first.id, Text::sentences(parts))
         .citing(all().map(|observation| observation.id))
         .citing(forbidding.map(|(id, _)| id))
         .citing(drops.iter().filter(|_| !dropped.is_empty()).flat_map(|drops| drops.readings))
         .citing(traces.map(|o| o.id))
         .citing(evidence.of_endpoint(Stage::ReplyTtl, host).filter(|o| refused.iter().any(|connect| connect.peer == o.peer)).map(|o| o.id))
         .confidence(Confidence::high_if(!rejected.is_empty()))
-        .help("you: look for the rule that rejects or drops it: `nft list ruleset`, `iptables-save`, `ip rule`, `ip route get ADDRESS`, and the security software of this machine");
+        .help(text!("you: look for the rule that rejects or drops it: `nft list ruleset`, `iptables-save`, `ip rule`, `ip route get ADDRESS`, and the security software of this machine"));
     Some(finding)
 }
 
@@ -114,7 +126,7 @@ mod tests {
         let finding = found([2, 2], [100, 7], [104, 11]).unwrap();
         assert_eq!((finding.confidence, finding.evidence.as_slice()), (Confidence::Medium, &[1, 2, 3, 4][..]));
         assert!(
-            finding.summary.contains("of 4 SYNs that were to be sent again 4 did not get out"),
+            finding.summary.to_string().contains("of 4 SYNs that were to be sent again 4 did not get out"),
             "{}",
             finding.summary
         );

@@ -10,6 +10,8 @@ use crate::evidence::{
     Evidence, FailureKind, HopAnswer, HopProbe, Observation, ObservationId, Outcome, Path, PortChoice, PortTrial,
     Sample, SourcePorts, Stage,
 };
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
     evidence.targets.iter().filter_map(|target| broken_flow(evidence, &target.host)).collect()
@@ -29,14 +31,19 @@ fn broken_flow(evidence: &Evidence, host: &str) -> Option<Finding> {
         // A port that was chosen for what came of it had one connect before.
         trials.iter().map(|trial| trial.tried().count() + usize::from(is_known(trial))).sum()
     };
-    let summary = format!(
-        "from {} {} every one of {} connects to {host} ({}) failed, from {} all {} passed: of several ways there, one is broken",
-        if failing.len() == 1 { "source port" } else { "source ports" },
-        listed(failing.iter().map(|trial| trial.port)),
-        connects(&failing),
-        listed(first.peer),
-        counted(passing.len(), "other port", "other ports"),
-        connects(&passing),
+    let ports = listed(failing.iter().map(|trial| trial.port));
+    let summary = text!(
+        "from {ports} every one of {failed} connects to {host} ({peer}) failed, from {others} all {passed} passed: of several ways there, one is broken",
+        ports = counted(
+            failing.len(),
+            text!("source port {ports}", ports = &ports),
+            text!("source ports {ports}", ports = &ports)
+        ),
+        failed = connects(&failing),
+        host,
+        peer = listed(first.peer),
+        others = counted(passing.len(), text!("1 other port"), text!("{count} other ports", count = passing.len())),
+        passed = connects(&passing)
     );
     let no_loss = passing.iter().flat_map(|trial| trial.tried()).all(|sample| !sample.lost_syn());
     let ways = ways(evidence, first.id, failing.first()?.port, passing.first()?.port);
@@ -46,22 +53,23 @@ fn broken_flow(evidence: &Evidence, host: &str) -> Option<Finding> {
         .citing(evidence.of_endpoint(Stage::Connect, host).filter(|o| may_be_the_same(o)).map(|o| o.id))
         .confidence(Confidence::high_if(failing.len() > 1 && passing.len() > 1 && no_loss));
     let source = failing.iter().flat_map(|trial| &trial.samples).find_map(|sample| sample.local);
-    let from = source.map_or_else(|| "this machine".to_owned(), |local| local.ip().to_string());
+    let from = source.map_or_else(|| text!("this machine"), |local| Text::literal(local.ip().to_string()));
     let finding = match ways {
         Some(ways) => ways.told_in(finding),
         None => finding,
     };
-    let flow = format!(
-        "network team or ISP: TCP from {from} port {} to {} gets lost, port {} comes through; test every link and router of the balanced way for itself with both",
-        failing.first()?.port,
-        listed(first.peer),
-        passing.first()?.port,
+    let flow = text!(
+        "network team or ISP: TCP from {from} port {failing} to {peer} gets lost, port {passing} comes through; test every link and router of the balanced way for itself with both",
+        from,
+        failing = failing.first()?.port,
+        peer = listed(first.peer),
+        passing = passing.first()?.port
     );
     Some(
         finding
             .help(flow)
-            .help(format!("you: `cosprobe trace {host} --flows 16` shows over which routers the ways go"))
-            .help("you, until it is repaired: connect again when a connect takes more than a second, because a new connection has another source port; keep connections that work"),
+            .help(text!("you: `cosprobe trace {host} --flows 16` shows over which routers the ways go", host))
+            .help(text!("you, until it is repaired: connect again when a connect takes more than a second, because a new connection has another source port; keep connections that work")),
     )
 }
 
@@ -109,12 +117,17 @@ fn answers(path: &Path, port: u16) -> impl Iterator<Item = (u8, &HopProbe)> {
 impl Ways {
     fn told_in(&self, finding: Finding) -> Finding {
         let ((last_ttl, last), (next_ttl, next)) = (self.last, self.next);
-        let told = format!(
-            "; port {} is seen up to hop {last_ttl} ({last}), a port that passes goes on to hop {next_ttl} ({next})",
-            self.failing
+        let told = text!(
+            "; port {port} is seen up to hop {last_ttl} ({last}), a port that passes goes on to hop {next_ttl} ({next})",
+            port = self.failing,
+            last_ttl,
+            last,
+            next_ttl,
+            next
         );
-        finding.adding(&told).citing([self.path]).help(format!(
-            "operator of {last}, or of what is behind it: look whether packets are lost there, or on the way back"
+        finding.adding(told).citing([self.path]).help(text!(
+            "operator of {last}, or of what is behind it: look whether packets are lost there, or on the way back",
+            last
         ))
     }
 }

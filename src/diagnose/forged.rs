@@ -12,6 +12,8 @@ use crate::evidence::{
     AddressRecord, Dns, Evidence, FurtherAnswer, Observation, ObservationId, ServerOrigin, Stage, VerificationResult,
 };
 use crate::target::Target;
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
     evidence.targets.iter().filter(|target| target.role.is_cos_host()).filter_map(|t| forged(evidence, t)).collect()
@@ -39,11 +41,11 @@ fn forged(evidence: &Evidence, target: &Target) -> Option<Finding> {
         // That name servers disagree is then no other fault: DNS005.
         .citing(differing(evidence, host, all).map(|(_, other)| other.id))
         .confidence(confidence)
-        .help("network team or ISP: something on the path answers DNS questions in place of the name server (a filter, a security gateway, a hijacker); let questions for myqcloud.com and tencentcos.cn pass");
-    Some(finding.help("you: ask over an encrypted transport to see the true answer: `cosprobe dns TARGET --resolver https://1.12.12.12/dns-query`"))
+        .help(text!("network team or ISP: something on the path answers DNS questions in place of the name server (a filter, a security gateway, a hijacker); let questions for myqcloud.com and tencentcos.cn pass"));
+    Some(finding.help(text!("you: ask over an encrypted transport to see the true answer: `cosprobe dns TARGET --resolver https://1.12.12.12/dns-query`")))
 }
 
-type Shown = (Vec<ObservationId>, String, Confidence);
+type Shown = (Vec<ObservationId>, Text, Confidence);
 
 /// Two answers to one question that have nothing to do with each other: whoever is quicker wins. A question that was sent again may
 /// be answered again.
@@ -65,12 +67,13 @@ fn doubled(evidence: &Evidence, host: &str) -> Option<Shown> {
         })
         .collect();
     let (first, further) = doubled.first()?;
-    let answer = |ips: Vec<std::net::IpAddr>| if ips.is_empty() { "no address".to_owned() } else { listed(ips) };
-    let summary = format!(
-        "a question for {host} to {} is answered twice, with {} and then with {}: one answer is forged",
-        listed(first.peer.map(server_name)),
-        answer(addresses_of(first)),
-        answer(further.addresses.clone())
+    let answer = |ips: Vec<std::net::IpAddr>| if ips.is_empty() { text!("no address") } else { listed(ips) };
+    let summary = text!(
+        "a question for {host} to {server} is answered twice, with {first} and then with {second}: one answer is forged",
+        host,
+        server = listed(first.peer.map(server_name)),
+        first = answer(addresses_of(first)),
+        second = answer(further.addresses.clone())
     );
     Some((doubled.iter().map(|(observation, _)| observation.id).collect(), summary, Confidence::High))
 }
@@ -83,9 +86,10 @@ fn from_nowhere(evidence: &Evidence, target: &Target) -> Option<Shown> {
         |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::Decoy && dns.rcode.is_some());
     let answered: Vec<&Observation> = evidence.comparisons(host).filter(is_decoy).collect();
     let first = answered.first().filter(|_| !target.services.is_empty() && !is_answered(evidence, target))?;
-    let summary = format!(
-        "{}, where no name server is, answers a question for {host} too: something on the path answers for all name servers",
-        listed(first.peer.map(server_name))
+    let summary = text!(
+        "{server}, where no name server is, answers a question for {host} too: something on the path answers for all name servers",
+        server = listed(first.peer.map(server_name)),
+        host
     );
     // Where nobody answers at the addresses, these may be right all the same, and COS out of reach.
     let confidence = Confidence::high_if(somebody_else_answers(evidence, host));
@@ -96,12 +100,13 @@ fn from_nowhere(evidence: &Evidence, target: &Target) -> Option<Shown> {
 fn leads_to_somebody_else(evidence: &Evidence, host: &str) -> Option<Shown> {
     let differing: Vec<(&Observation, &Observation)> = differing(evidence, host, evidence.comparisons(host)).collect();
     let &(own, other) = differing.first().filter(|_| somebody_else_answers(evidence, host))?;
-    let summary = format!(
-        "{} answers {} for {host}, where somebody else answers; {} answers {}",
-        listed(own.peer.map(server_name)),
-        listed(addresses_of(own)),
-        listed(other.peer.map(server_name)),
-        listed(addresses_of(other))
+    let summary = text!(
+        "{server} answers {addresses} for {host}, where somebody else answers; {other_server} answers {other_addresses}",
+        server = listed(own.peer.map(server_name)),
+        addresses = listed(addresses_of(own)),
+        host,
+        other_server = listed(other.peer.map(server_name)),
+        other_addresses = listed(addresses_of(other))
     );
     Some((differing.iter().map(|(_, other)| other.id).collect(), summary, Confidence::Medium))
 }

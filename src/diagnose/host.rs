@@ -15,6 +15,8 @@ use crate::evidence::{
     CosError, Evidence, FailureKind, Http, Hypothesis, Interface, Observation, ObservationId, PolicyRule, RecordType,
     RouteKind, Stage, VerificationResult, clock_offset,
 };
+use crate::text;
+use crate::text::Text;
 
 /// The subject of findings that are not about one endpoint.
 pub const MACHINE: &str = "this machine";
@@ -52,24 +54,26 @@ fn no_network(evidence: &Evidence) -> Option<Finding> {
     }
     let first = *cited.first()?;
     let peers = listed(cited.iter().filter_map(|&id| Some(evidence.get(id)?.peer?.ip())));
-    let why = if has_default { "the routing table has no way there" } else { "there is no default route" };
-    let down = listed(routes.into_iter().flat_map(|(_, routes)| &routes.interfaces).filter_map(what_is_down));
-    let down = if down.is_empty() { down } else { format!("; {down}") };
-    let finding = Finding::new(&HST001, MACHINE, first, format!("no route to {peers}: {why}{down}"))
+    let why =
+        if has_default { text!("the routing table has no way there") } else { text!("there is no default route") };
+    let down =
+        Text::list(routes.into_iter().flat_map(|(_, routes)| &routes.interfaces).filter_map(what_is_down).take(3));
+    let down = if down.is_empty() { down } else { text!("; {down}", down) };
+    let finding = Finding::new(&HST001, MACHINE, first, text!("no route to {peers}: {why}{down}", peers, why, down))
         .citing(cited)
         .citing(routes.map(|(id, _)| id))
-        .help("you: look at `ip route` and `ip link`; bring the interface up, or restore its default route (DHCP, or `ip route add default via GATEWAY`)");
+        .help(text!("you: look at `ip route` and `ip link`; bring the interface up, or restore its default route (DHCP, or `ip route add default via GATEWAY`)"));
     Some(finding)
 }
 
 /// What keeps an interface from carrying anything, in words. The kernel's own tunnels are never up, and a bridge without containers
 /// has no carrier: neither tells anything.
-fn what_is_down(interface: &Interface) -> Option<String> {
+fn what_is_down(interface: &Interface) -> Option<Text> {
     let name = &interface.name;
     match (interface.kind.as_str(), interface.is_up, interface.has_carrier) {
         ("loopback", ..) | (_, true, true) | ("tunnel" | "other", false, _) | ("bridge", true, false) => None,
-        (_, false, _) => Some(format!("{name} is down")),
-        (_, true, false) => Some(format!("{name} has no carrier")),
+        (_, false, _) => Some(text!("{name} is down", name)),
+        (_, true, false) => Some(text!("{name} has no carrier", name)),
     }
 }
 
@@ -93,32 +97,46 @@ fn no_ipv6(evidence: &Evidence, host: &str) -> Option<Finding> {
         let asked_a = observation.detail.dns().is_some_and(|dns| dns.record_type == RecordType::A);
         asked_a && observation.outcome.failure().is_some_and(|kind| kind != FailureKind::NoRecords)
     });
-    let finding =
-        Finding::new(&HST007, host, first.id, format!("{host} has IPv6 addresses only, and this machine has no IPv6"))
-            .citing(connects.iter().map(|observation| observation.id))
-            .confidence(Confidence::high_if(!a_is_unanswered))
-            .help("you: use an endpoint with IPv4 addresses (the default one), or give this machine IPv6");
+    let finding = Finding::new(
+        &HST007,
+        host,
+        first.id,
+        text!("{host} has IPv6 addresses only, and this machine has no IPv6", host),
+    )
+    .citing(connects.iter().map(|observation| observation.id))
+    .confidence(Confidence::high_if(!a_is_unanswered))
+    .help(text!("you: use an endpoint with IPv4 addresses (the default one), or give this machine IPv6"));
     Some(finding)
 }
 
 fn hosts_file_override(evidence: &Evidence, host: &str) -> Option<Finding> {
     let (id, file) = evidence.hosts_entry(host).filter(|_| host != "localhost")?;
-    let path = if file.path.is_empty() { "the hosts file" } else { &file.path };
+    let path = if file.path.is_empty() { text!("the hosts file") } else { Text::literal(&file.path) };
     let reached = answered_at(evidence, host, &file.addresses);
     let severity = if reached { Severity::Warning } else { Severity::Error };
     // What is missed is worth telling where the file leads elsewhere.
     let leads_out = route_of(evidence, host) != Route::Private;
     let private = if leads_out { private_answers(evidence, host) } else { Vec::new() };
     let instead = if private.is_empty() {
-        String::new()
+        Text::empty()
     } else {
-        format!("; name servers answer the private {}", listed(private_addresses(&private)))
+        text!("; name servers answer the private {addresses}", addresses = listed(private_addresses(&private)))
     };
-    let summary = format!("{path} sends {host} to {}, whatever DNS says{instead}", listed(&file.addresses));
+    let summary = text!(
+        "{path} sends {host} to {addresses}, whatever DNS says{instead}",
+        path = &path,
+        host,
+        addresses = listed(&file.addresses),
+        instead
+    );
     let finding = Finding::new(&HST003, host, id, summary)
         .citing(private.iter().map(|observation| observation.id))
         .severity(severity)
-        .help(format!("you: remove the line for {host} from {path}, or correct it; then look the name up again"));
+        .help(text!(
+            "you: remove the line for {host} from {path}, or correct it; then look the name up again",
+            host,
+            path
+        ));
     Some(finding)
 }
 
@@ -161,18 +179,21 @@ fn ports_exhausted(evidence: &Evidence, host: &str) -> Option<Finding> {
     let first = exhausted.first()?;
     let (what, fix) = match first.outcome.failure() {
         Some(FailureKind::TooManyFiles) => (
-            "no file descriptor is left for a connection",
-            "you: raise the limit of open files (`ulimit -n`, LimitNOFILE=), or find what leaks descriptors",
+            text!("no file descriptor is left for a connection"),
+            text!("you: raise the limit of open files (`ulimit -n`, LimitNOFILE=), or find what leaks descriptors"),
         ),
         _ => (
-            "no local port is free for this destination",
-            "you: reuse connections (pooling), set net.ipv4.tcp_tw_reuse=1, or widen net.ipv4.ip_local_port_range; `ss -s` shows the use",
+            text!("no local port is free for this destination"),
+            text!(
+                "you: reuse connections (pooling), set net.ipv4.tcp_tw_reuse=1, or widen net.ipv4.ip_local_port_range; `ss -s` shows the use"
+            ),
         ),
     };
     let peers = listed(exhausted.iter().filter_map(|observation| observation.peer));
-    let finding = Finding::new(&HST006, host, first.id, format!("{what}: connecting to {peers} was not tried"))
-        .citing(exhausted.iter().map(|observation| observation.id))
-        .help(fix);
+    let finding =
+        Finding::new(&HST006, host, first.id, text!("{what}: connecting to {peers} was not tried", what, peers))
+            .citing(exhausted.iter().map(|observation| observation.id))
+            .help(fix);
     Some(finding)
 }
 
@@ -192,12 +213,17 @@ fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {
     let proof = signed_with_their_time(evidence);
     let refused = proof.is_some() || signature_was_untimely(evidence);
     let is_error = seconds >= u64::from(policy.clock_error_seconds) || refused;
-    let summary = format!(
-        "this machine's clock is {} {} COS's (± {:.1} s); {}",
-        minutes(seconds),
-        if clock.offset.is_negative() { "behind" } else { "ahead of" },
-        clock.bound.as_secs_f64().max(0.1),
-        consequence(proof, refused, policy),
+    let time = minutes(seconds);
+    let off = if clock.offset.is_negative() {
+        text!("this machine's clock is {time} behind COS's", time)
+    } else {
+        text!("this machine's clock is {time} ahead of COS's", time)
+    };
+    let summary = text!(
+        "{off} (± {seconds} s); {consequence}",
+        off,
+        seconds = format!("{:.1}", clock.bound.as_secs_f64().max(0.1)),
+        consequence = consequence(proof, refused, policy)
     );
     let finding = Finding::new(&HST004, MACHINE, first, summary)
         .severity(if is_error && all_agree { Severity::Error } else { Severity::Warning })
@@ -205,7 +231,7 @@ fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {
         .citing(clock.readings.iter().map(|(id, _)| *id))
         .citing(proof)
         .citing(certificates_valid_by_server_clock(evidence, clock.offset))
-        .help("you: set the clock by NTP: `timedatectl status`, `chronyc tracking`; inside Tencent Cloud the servers are time1.tencentyun.com to time5.tencentyun.com");
+        .help(text!("you: set the clock by NTP: `timedatectl status`, `chronyc tracking`; inside Tencent Cloud the servers are time1.tencentyun.com to time5.tencentyun.com"));
     let finding = match kernel_view(evidence) {
         Some((id, view)) => finding.citing([id]).help(view),
         None => finding,
@@ -213,15 +239,17 @@ fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {
     Some(if all_agree {
         finding
     } else {
-        finding.help("Tencent support: the answers do not agree about the time; one server's clock, or a device that answers in its place, may be off")
+        finding.help(text!("Tencent support: the answers do not agree about the time; one server's clock, or a device that answers in its place, may be off"))
     })
 }
 
-fn consequence(proof: Option<ObservationId>, refused: bool, policy: &Policy) -> String {
+fn consequence(proof: Option<ObservationId>, refused: bool, policy: &Policy) -> Text {
     match (proof, refused) {
-        (Some(_), _) => "COS refuses the signature for it, and takes one that is made with its own time".to_owned(),
-        (None, true) => "and COS refuses the signature for it".to_owned(),
-        (None, false) => format!("COS refuses signatures from {} on", minutes(u64::from(policy.clock_error_seconds))),
+        (Some(_), _) => text!("COS refuses the signature for it, and takes one that is made with its own time"),
+        (None, true) => text!("and COS refuses the signature for it"),
+        (None, false) => {
+            text!("COS refuses signatures from {time} on", time = minutes(u64::from(policy.clock_error_seconds)))
+        }
     }
 }
 
@@ -233,14 +261,14 @@ fn signed_with_their_time(evidence: &Evidence) -> Option<ObservationId> {
 }
 
 /// What the kernel holds of its own clock, as advice.
-fn kernel_view(evidence: &Evidence) -> Option<(ObservationId, String)> {
+fn kernel_view(evidence: &Evidence) -> Option<(ObservationId, Text)> {
     evidence.of_stage(Stage::Host).find_map(|observation| {
         let view = if observation.detail.clock()?.ntp_synchronized? {
-            "you: the kernel believes that its clock is in step, so the time source of the NTP daemon is wrong: look which servers it follows"
+            text!("you: the kernel believes that its clock is in step, so the time source of the NTP daemon is wrong: look which servers it follows")
         } else {
-            "you: the kernel says that nothing keeps its clock in step: start chronyd, ntpd or systemd-timesyncd"
+            text!("you: the kernel says that nothing keeps its clock in step: start chronyd, ntpd or systemd-timesyncd")
         };
-        Some((observation.id, view.to_owned()))
+        Some((observation.id, view))
     })
 }
 
@@ -268,11 +296,11 @@ fn certificates_valid_by_server_clock(evidence: &Evidence, offset: SignedDuratio
         .collect()
 }
 
-fn minutes(seconds: u64) -> String {
+fn minutes(seconds: u64) -> Text {
     match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", (seconds + 30) / 60),
-        7200..172_800 => format!("{} h", (seconds + 1800) / 3600),
-        _ => format!("{} days", (seconds + 43_200) / 86_400),
+        0..120 => text!("{seconds} s", seconds),
+        120..7200 => text!("{minutes} min", minutes = (seconds + 30) / 60),
+        7200..172_800 => text!("{hours} h", hours = (seconds + 1800) / 3600),
+        _ => text!("{days} days", days = (seconds + 43_200) / 86_400),
     }
 }

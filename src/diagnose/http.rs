@@ -3,11 +3,13 @@
 use super::codes::{HTP001, HTP003, HTP004, HTP005, HTP006};
 use super::mtu;
 use super::reply::reset_by;
-use super::view::{failures, listed};
+use super::view::{failure_words, failures, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{Evidence, FailureKind, Http, Observation, ReplyTo, Stage, VerificationResult};
 use crate::target::{EndpointRole, Target};
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -44,10 +46,17 @@ fn not_cos(evidence: &Evidence, target: &Target) -> Option<Finding> {
                 !matches!(tls.verification.result, VerificationResult::Trusted | VerificationResult::NotChecked)
             })
     });
-    let server = http.header("server").map_or_else(String::new, |server| format!(", Server: {server}"));
-    let location = http.header("location").map_or_else(String::new, |to| format!(", sent on to {to}"));
+    let server = http.header("server").map_or_else(Text::empty, |server| text!(", Server: {server}", server));
+    let location = http.header("location").map_or_else(Text::empty, |to| text!(", sent on to {to}", to));
     let peers = listed(foreign.iter().filter_map(|(o, _, _)| o.peer));
-    let summary = format!("{host} ({peers}) answers {status} without COS's headers{server}{location}");
+    let summary = text!(
+        "{host} ({peers}) answers {status} without COS's headers{server}{location}",
+        host,
+        peers,
+        status,
+        server,
+        location
+    );
     let may_be_fronted = matches!(target.role, EndpointRole::Custom | EndpointRole::Cdn | EndpointRole::Address);
     let finding = Finding::new(&HTP001, host, first.id, summary)
         .citing(foreign.iter().map(|(o, _, _)| o.id))
@@ -55,17 +64,17 @@ fn not_cos(evidence: &Evidence, target: &Target) -> Option<Finding> {
         .severity(if may_be_fronted { Severity::Warning } else { Severity::Error })
         .confidence(Confidence::high_if(!may_be_fronted));
     Some(if may_be_fronted {
-        finding.help(
-            "you: a CDN or another server stands at this name; check COS itself with the bucket's default endpoint",
-        )
+        finding.help(text!(
+            "you: a CDN or another server stands at this name; check COS itself with the bucket's default endpoint"
+        ))
     } else if status / 100 == 3 {
         finding
-            .help("you: log in to the network's portal in a browser, then try again")
-            .help("network team: let requests to COS's domains pass without the portal")
+            .help(text!("you: log in to the network's portal in a browser, then try again"))
+            .help(text!("network team: let requests to COS's domains pass without the portal"))
     } else {
         finding
-            .help("network team or ISP: a proxy, portal or filter answers in COS's place; let requests to COS's domains pass")
-            .help("you: check name resolution (nslookup) and the proxy variables; use HTTPS")
+            .help(text!("network team or ISP: a proxy, portal or filter answers in COS's place; let requests to COS's domains pass"))
+            .help(text!("you: check name resolution (nslookup) and the proxy variables; use HTTPS"))
     })
 }
 
@@ -95,18 +104,23 @@ fn server_error(
 ) -> Option<Finding> {
     let &(first, http, status) = group.first()?;
     let code = group.iter().find_map(|(_, http, _)| http.error.as_ref()).map(|error| error.code.as_str());
-    let reason = code.map_or_else(String::new, |code| format!(" {code}"));
+    let reason = code.map_or_else(Text::empty, |code| text!(" {code}", code));
     let id = with_id(http);
     let peers = listed(group.iter().filter_map(|(o, _, _)| o.peer));
-    let finding = Finding::new(row, host, first.id, format!("{host} ({peers}) answers {status}{reason}{id}"))
-        .citing(group.iter().map(|(o, _, _)| o.id))
-        .confidence(Confidence::high_if(group.len() == total));
+    let finding = Finding::new(
+        row,
+        host,
+        first.id,
+        text!("{host} ({peers}) answers {status}{reason}{id}", host, peers, status, reason, id),
+    )
+    .citing(group.iter().map(|(o, _, _)| o.id))
+    .confidence(Confidence::high_if(group.len() == total));
     Some(if row.code == HTP004.code {
-        finding.help("you: send fewer requests per second, or spread them; the limits stand in COS's documentation, Specifications and Limits")
+        finding.help(text!("you: send fewer requests per second, or spread them; the limits stand in COS's documentation, Specifications and Limits"))
     } else {
         finding
-            .help("you: try again; COS asks for retries with growing pauses")
-            .help("Tencent support: if it stays, report the request id; https://console.cloud.tencent.com/cos/diagnose decodes it")
+            .help(text!("you: try again; COS asks for retries with growing pauses"))
+            .help(text!("Tencent support: if it stays, report the request id; https://console.cloud.tencent.com/cos/diagnose decodes it"))
     })
 }
 
@@ -116,18 +130,23 @@ fn stalled(evidence: &Evidence, host: &str) -> Option<Finding> {
         .collect();
     let first = stalled.first()?;
     let begun = stalled.iter().any(|o| o.detail.http().is_some_and(|http| http.first_byte_us.is_some()));
-    let what =
-        if begun { "the answer begins and does not end in time" } else { "the request is sent and nothing comes back" };
+    let what = if begun {
+        text!("the answer begins and does not end in time")
+    } else {
+        text!("the request is sent and nothing comes back")
+    };
     let peers = listed(stalled.iter().filter_map(|o| o.peer));
     let cause = if !begun && stalled.iter().all(|o| mtu::arrives(evidence, host, o)) {
-        "network team: a proxy may hold the answer back; requests of several full packets arrive, so their size is not the cause"
+        text!(
+            "network team: a proxy may hold the answer back; requests of several full packets arrive, so their size is not the cause"
+        )
     } else {
-        "network team: a proxy may hold the answer back, or full-size packets may vanish (MTU)"
+        text!("network team: a proxy may hold the answer back, or full-size packets may vanish (MTU)")
     };
-    let finding = Finding::new(&HTP005, host, first.id, format!("{what}: {host} ({peers})"))
+    let finding = Finding::new(&HTP005, host, first.id, text!("{what}: {host} ({peers})", what, host, peers))
         .citing(stalled.iter().map(|o| o.id))
         .confidence(Confidence::Medium)
-        .help("you: try a longer --timeout; if only some addresses stall, report those")
+        .help(text!("you: try a longer --timeout; if only some addresses stall, report those"))
         .help(cause);
     Some(finding)
 }
@@ -142,25 +161,32 @@ fn broken_off(evidence: &Evidence, host: &str) -> Option<Finding> {
     let first = broken.first()?;
     let reset_by = reset_by(evidence, host, &broken, FailureKind::ResponseReset, ReplyTo::Request);
     let peers = listed(broken.iter().filter_map(|o| o.peer));
-    let words: std::collections::BTreeSet<_> =
-        broken.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
-    let finding =
-        Finding::new(&HTP006, host, first.id, format!("no usable answer from {host} ({peers}): {}", listed(words)))
-            .citing(broken.iter().map(|o| o.id))
-            .confidence(Confidence::high_if(reset_by.as_ref().is_some_and(|(_, is_all)| *is_all)));
+    let finding = Finding::new(
+        &HTP006,
+        host,
+        first.id,
+        text!(
+            "no usable answer from {host} ({peers}): {words}",
+            host,
+            peers,
+            words = failure_words(broken.iter().copied())
+        ),
+    )
+    .citing(broken.iter().map(|o| o.id))
+    .confidence(Confidence::high_if(reset_by.as_ref().is_some_and(|(_, is_all)| *is_all)));
     let finding = match &reset_by {
         Some((sender, _)) => sender.told_in(finding),
         None => finding,
     };
     let finding = finding
-        .help("network team: a firewall or proxy on the way breaks the exchange off or answers in COS's place")
-        .help("you: compare HTTP with HTTPS, and with another network");
+        .help(text!("network team: a firewall or proxy on the way breaks the exchange off or answers in COS's place"))
+        .help(text!("you: compare HTTP with HTTPS, and with another network"));
     Some(finding)
 }
 
 /// The request id of an answer, to stand behind what was answered.
-pub(super) fn with_id(http: &Http) -> String {
-    http.request_id().map_or_else(String::new, |id| format!(", request id {id}"))
+pub(super) fn with_id(http: &Http) -> Text {
+    http.request_id().map_or_else(Text::empty, |id| text!(", request id {id}", id))
 }
 
 /// Whether an exchange tells of the endpoint: not a look into another region, and not one more try of the signature doctor.

@@ -5,6 +5,8 @@ use super::view::listed;
 use super::{Confidence, Finding};
 use crate::config::Policy;
 use crate::evidence::{Evidence, FailureKind, LargeRequest, Observation, ObservationId, Outcome, Stage, header_bytes};
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
     evidence.targets.iter().filter_map(|target| black_hole(evidence, &target.host)).collect()
@@ -104,22 +106,26 @@ fn black_hole(evidence: &Evidence, host: &str) -> Option<Finding> {
     let passed = losses().map(|loss| loss.passed).min()?;
     let failed = losses().filter_map(|loss| loss.failed).filter(|size| *size > passed).min();
     let way = match (&incoming, &outgoing) {
-        (Some(_), Some(_)) => format!("between this machine and {host} ({peers}), both ways,"),
-        (None, _) => format!("from this machine to {host} ({peers})"),
-        (_, None) => format!("from {host} ({peers}) to this machine"),
+        (Some(_), Some(_)) => text!("between this machine and {host} ({peers}), both ways,", host, peers),
+        (None, _) => text!("from this machine to {host} ({peers})", host, peers),
+        (_, None) => text!("from {host} ({peers}) to this machine", host, peers),
     };
     let effect = match (&incoming, &outgoing) {
-        (Some(_), Some(_)) => "the TLS handshake and large requests stall",
-        (None, _) => "a request of several packets stalls, as uploads do",
+        (Some(_), Some(_)) => text!("the TLS handshake and large requests stall"),
+        (None, _) => text!("a request of several packets stalls, as uploads do"),
         (_, None) if arrives(evidence, host, first) => {
-            "the TLS handshake stalls, as downloads do; large requests arrive"
+            text!("the TLS handshake stalls, as downloads do; large requests arrive")
         }
-        (_, None) => "the TLS handshake stalls, as downloads do",
+        (_, None) => text!("the TLS handshake stalls, as downloads do"),
     };
-    let between = failed.map_or_else(String::new, |failed| format!(", those of {} do not", failed + headers));
-    let summary = format!(
-        "large packets {way} get lost without a word: those of {} bytes pass{between}; small exchanges work, {effect}",
-        passed + headers
+    let between =
+        failed.map_or_else(Text::empty, |failed| text!(", those of {bytes} do not", bytes = failed + headers));
+    let summary = text!(
+        "large packets {way} get lost without a word: those of {bytes} bytes pass{between}; small exchanges work, {effect}",
+        way,
+        bytes = passed + headers,
+        between,
+        effect
     );
     // Requests over the same connections stall too.
     let of_http =
@@ -133,7 +139,7 @@ fn black_hole(evidence: &Evidence, host: &str) -> Option<Finding> {
 }
 
 /// What helps, by the way that is broken. The router in front of the small link tells the sender, and only the sender can do with it.
-fn remedies(incoming: bool, outgoing: bool, v6: bool, mss: u32) -> Vec<String> {
+fn remedies(incoming: bool, outgoing: bool, v6: bool, mss: u32) -> Vec<Text> {
     let (message, tables, ip) = if v6 {
         ("ICMPv6 type 2 (packet too big)", "ip6tables", "ip -6")
     } else {
@@ -141,23 +147,29 @@ fn remedies(incoming: bool, outgoing: bool, v6: bool, mss: u32) -> Vec<String> {
     };
     let mtu = mss + header_bytes(v6);
     let to = match (incoming, outgoing) {
-        (true, true) => "this machine and the endpoint",
-        (true, false) => "the endpoint, which sends what is too large",
-        _ => "this machine, which sends what is too large",
+        (true, true) => text!("this machine and the endpoint"),
+        (true, false) => text!("the endpoint, which sends what is too large"),
+        _ => text!("this machine, which sends what is too large"),
     };
     let change = format!("{ip} route change default via GATEWAY dev INTERFACE");
     let until_then = match (incoming, outgoing) {
-        (true, true) => format!("`ip link set INTERFACE mtu {mtu}`, which binds both directions"),
-        (true, false) => format!("`{change} advmss {mss}`, which tells the endpoint to send smaller packets"),
-        _ => format!(
-            "`{change} mtu lock {mtu}`, or `sysctl -w net.ipv4.tcp_mtu_probing=1`: the kernel then finds the size by itself"
+        (true, true) => text!("`ip link set INTERFACE mtu {mtu}`, which binds both directions", mtu),
+        (true, false) => {
+            text!("`{change} advmss {mss}`, which tells the endpoint to send smaller packets", change, mss)
+        }
+        _ => text!(
+            "`{change} mtu lock {mtu}`, or `sysctl -w net.ipv4.tcp_mtu_probing=1`: the kernel then finds the size by itself",
+            change,
+            mtu
         ),
     };
     vec![
-        format!("network team: let {message} pass at every firewall on the way to {to}"),
-        format!(
-            "network team: or clamp the MSS on the router or VPN gateway in front of the small link: `{tables} -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {mss}`"
+        text!("network team: let {message} pass at every firewall on the way to {to}", message, to),
+        text!(
+            "network team: or clamp the MSS on the router or VPN gateway in front of the small link: `{tables} -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {mss}`",
+            tables,
+            mss
         ),
-        format!("you, until then: {until_then}"),
+        text!("you, until then: {until_then}", until_then),
     ]
 }

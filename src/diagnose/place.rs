@@ -10,6 +10,7 @@ use crate::config::{Policy, Route};
 use crate::evidence::{Evidence, FailureKind, Metadata, Observation, ObservationId, Stage};
 use crate::region;
 use crate::target::Target;
+use crate::text;
 
 pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
     let Some((told, vm)) = metadata(evidence) else { return Vec::new() };
@@ -29,19 +30,19 @@ fn other_region(evidence: &Evidence, target: &Target, told: ObservationId, vm: &
         return None;
     }
     let cited: Vec<ObservationId> = evidence.own_lookups(host).filter(|o| o.was_run()).map(|o| o.id).collect();
-    let places = format!("this machine is in {here} and {host} in {there}");
+    let places = text!("this machine is in {here} and {host} in {there}", here, host, there);
     let finding = if region::is_finance(here) == region::is_finance(there) {
-        Finding::new(&RTE001, host, told, format!("{places}: public by design"))
-            .help("you: use a bucket in this machine's region, or replicate to one there")
-            .help("bucket's owner: global acceleration has a private endpoint, BUCKET.cos-internal.accelerate.tencentcos.cn, that other regions reach over the private network")
+        Finding::new(&RTE001, host, told, text!("{places}: public by design", places))
+            .help(text!("you: use a bucket in this machine's region, or replicate to one there"))
+            .help(text!("bucket's owner: global acceleration has a private endpoint, BUCKET.cos-internal.accelerate.tencentcos.cn, that other regions reach over the private network"))
     } else {
         Finding::new(
             &RTE008,
             host,
             told,
-            format!("{places}: finance zones and public regions have no private network in common"),
+            text!("{places}: finance zones and public regions have no private network in common", places),
         )
-        .help("you: use a bucket of the zone that this machine is in")
+        .help(text!("you: use a bucket of the zone that this machine is in"))
     };
     Some(finding.citing(cited))
 }
@@ -64,20 +65,22 @@ fn no_egress(evidence: &Evidence, target: &Target, told: ObservationId, vm: &Met
     if others().any(|observation| !is_silence(observation)) {
         return None;
     }
-    let too = others().next().map_or("", |_| ", nor can other public endpoints");
+    let too = others().next().map(|_| text!(", nor can other public endpoints"));
     let is_control = |o: &Observation| {
         evidence.controls.iter().any(|control| o.endpoint.as_deref() == Some(control.target.host.as_str()))
     };
-    let summary = format!(
-        "{host} is public ({}) and cannot be reached{too}: this machine has no public address, and no way out",
-        listed(own.iter().filter_map(|o| o.peer).map(|peer| peer.ip()))
+    let summary = text!(
+        "{host} is public ({addresses}) and cannot be reached{too}: this machine has no public address, and no way out",
+        host,
+        addresses = listed(own.iter().filter_map(|o| o.peer).map(|peer| peer.ip())),
+        too
     );
     let finding = Finding::new(&RTE003, host, first.id, summary)
         .citing(own.iter().map(|o| o.id))
         .citing([told])
         .confidence(Confidence::high_if(others().any(is_control)))
-        .help("you: give the VPC a NAT gateway and a route to it, or the machine a public address, and let its security group and network ACL allow TCP 80 and 443 out");
-    Some(finding.help("you: or use a bucket of this machine's region, which it reaches over the private network without a public address"))
+        .help(text!("you: give the VPC a NAT gateway and a route to it, or the machine a public address, and let its security group and network ACL allow TCP 80 and 443 out"));
+    Some(finding.help(text!("you: or use a bucket of this machine's region, which it reaches over the private network without a public address")))
 }
 
 /// Whether this machine's kernel has no way to addresses of that family at all.

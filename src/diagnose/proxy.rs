@@ -17,7 +17,7 @@ use crate::target::{COS_SUFFIXES, Protocol, Service, Target};
 /// A way to read the variables: which ones, the first that is set counts.
 struct Reader {
     /// Who reads so, in the plural.
-    programs: &'static str,
+    programs: Text,
     https: &'static [&'static str],
     /// A variable `HTTP_PROXY` can come from a request to a CGI script, so curl does not read it.
     http: &'static [&'static str],
@@ -25,21 +25,23 @@ struct Reader {
     exempts: fn(list: &str, host: &str, port: u16) -> bool,
 }
 
-const CURL: Reader = Reader {
-    programs: "curl and programs that read the variables as it does",
+static CURL: Reader = Reader {
+    programs: text!("curl and programs that read the variables as it does"),
     https: &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
     http: &["http_proxy", "all_proxy", "ALL_PROXY"],
     exempt: &["no_proxy", "NO_PROXY"],
     exempts: curl_exempts,
 };
 
-const GO: Reader = Reader {
-    programs: "programs in Go such as coscli",
+static GO: Reader = Reader {
+    programs: text!("programs in Go such as coscli"),
     https: &["HTTPS_PROXY", "https_proxy"],
     http: &["HTTP_PROXY", "http_proxy"],
     exempt: &["NO_PROXY", "no_proxy"],
     exempts: go_exempts,
 };
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _policy: &Policy) -> Vec<Finding> {
     evidence.targets.iter().filter_map(|target| proxy_bypassed(evidence, target)).collect()
@@ -68,21 +70,35 @@ fn proxy_bypassed(evidence: &Evidence, target: &Target) -> Option<Finding> {
 
 type Used<'a> = Option<(&'a str, &'a str)>;
 
-fn summary(host: &str, service: Service, curl: Used<'_>, go: Used<'_>) -> Option<String> {
-    let scheme = if service.protocol == Protocol::Https { "HTTPS" } else { "plain HTTP" };
-    let of = |(variable, proxy): (&str, &str)| format!("{} ({variable})", clean(proxy, 100));
-    let over = |used| format!("use the proxy {} for {scheme} to {host}", of(used));
-    let but = "cosprobe went there directly";
+fn summary(host: &str, service: Service, curl: Used<'_>, go: Used<'_>) -> Option<Text> {
+    let scheme = if service.protocol == Protocol::Https { text!("HTTPS") } else { text!("plain HTTP") };
+    let of = |(variable, proxy): (&str, &str)| text!("{proxy} ({variable})", proxy = clean(proxy, 100), variable);
+    let over = |used| text!("use the proxy {proxy} for {scheme} to {host}", proxy = of(used), scheme = &scheme, host);
+    let but = text!("cosprobe went there directly");
     match (curl, go) {
         (None, None) => None,
         (Some((_, one)), Some(used @ (_, other))) if one == other => {
-            Some(format!("programs started in this environment {}; {but}", over(used)))
+            Some(text!("programs started in this environment {use_it}; {but}", use_it = over(used), but))
         }
-        (Some(used), None) => Some(format!("{} {}, {} do not; {but}", CURL.programs, over(used), GO.programs)),
-        (None, Some(used)) => Some(format!("{} {}, curl does not; {but}", GO.programs, over(used))),
-        (Some(used), Some((variable, proxy))) => {
-            Some(format!("{} {}, {} use {proxy} ({variable}); {but}", CURL.programs, over(used), GO.programs))
+        (Some(used), None) => Some(text!(
+            "{curl} {use_it}, {go} do not; {but}",
+            curl = &CURL.programs,
+            use_it = over(used),
+            go = &GO.programs,
+            but
+        )),
+        (None, Some(used)) => {
+            Some(text!("{go} {use_it}, curl does not; {but}", go = &GO.programs, use_it = over(used), but))
         }
+        (Some(used), Some((variable, proxy))) => Some(text!(
+            "{curl} {use_it}, {go} use {proxy} ({variable}); {but}",
+            curl = &CURL.programs,
+            use_it = over(used),
+            go = &GO.programs,
+            proxy,
+            variable,
+            but
+        )),
     }
 }
 
@@ -91,17 +107,12 @@ fn helped(finding: Finding, variables: &ProxyEnvironment, target: &Target) -> Fi
     let suffix = COS_SUFFIXES.iter().find(|suffix| host.ends_with(&format!(".{suffix}")));
     let exempt = suffix.map_or(host.as_str(), |suffix| suffix);
     let lists = || CURL.exempt.iter().filter_map(|name| value(variables, name)).flat_map(|list| list.split(','));
-    let mut finding = finding.help(format!(
-        "you: if COS is to be reached directly, add {exempt} to both no_proxy and NO_PROXY, without a dot or a star before it"
-    ));
+    let mut finding = finding.help(text!("you: if COS is to be reached directly, add {exempt} to both no_proxy and NO_PROXY, without a dot or a star before it", exempt));
     let is_range = |entry: &&str| entry.trim().parse::<IpNet>().is_ok() || entry.trim().parse::<IpAddr>().is_ok();
     if let Some(range) = lists().find(|entry| is_range(entry) && target.address().is_none()) {
-        finding = finding.help(format!(
-            "you: {} in no_proxy does not help: it stands for addresses that are given as such, not for names that resolve to them",
-            range.trim()
-        ));
+        finding = finding.help(text!("you: {range} in no_proxy does not help: it stands for addresses that are given as such, not for names that resolve to them", range = range.trim()));
     }
-    finding.help(format!("you: if the proxy is meant, see what it makes of it: `curl -v https://{host}/`"))
+    finding.help(text!("you: if the proxy is meant, see what it makes of it: `curl -v https://{host}/`", host))
 }
 
 fn value<'a>(variables: &'a ProxyEnvironment, name: &str) -> Option<&'a str> {
@@ -281,16 +292,22 @@ mod tests {
         let skipped = serde_json::json!({"status": "not_run", "because": "deadline"});
         let findings = judged(&connect(&succeeded, None), &proxy);
         assert_eq!(findings.iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["HST002"]);
-        let help = findings[0].help.join("\n");
+        let help = findings[0].help.iter().map(ToString::to_string).collect::<String>();
         assert!(
             help.contains("add myqcloud.com to both") && help.contains("169.254.0.0/16 in no_proxy does not"),
             "{help}"
         );
         let both = [("http_proxy", "http://plain.example:1"), proxy[0]];
         let findings = judged(&connect(&succeeded, None), &both);
-        assert!(findings[0].summary.contains("http://proxy.example:3128 (https_proxy) for HTTPS"), "{findings:?}");
+        assert!(
+            findings[0].summary.to_string().contains("http://proxy.example:3128 (https_proxy) for HTTPS"),
+            "{findings:?}"
+        );
         let findings = judged(&connect(&succeeded, None), &both[..1]);
-        assert!(findings[0].summary.contains("http://plain.example:1 (http_proxy) for plain HTTP"), "{findings:?}");
+        assert!(
+            findings[0].summary.to_string().contains("http://plain.example:1 (http_proxy) for plain HTTP"),
+            "{findings:?}"
+        );
         assert!(judged(&connect(&succeeded, Some("127.0.0.1:1")), &proxy).is_empty(), "sent elsewhere");
         assert!(judged(&connect(&skipped, None), &proxy).is_empty(), "not tried");
         assert!(judged(&connect(&succeeded, None), &[proxy[0], ("no_proxy", "myqcloud.com")]).is_empty(), "exempt");
@@ -320,11 +337,11 @@ mod tests {
                 vec!["http://one:1 (https_proxy)", "coscli use http://two:2 (HTTPS_PROXY)"],
             ),
         ] {
-            let text = told(curl, go).unwrap();
+            let text = told(curl, go).unwrap().to_string();
             assert!(text.starts_with(beginning) && text.ends_with("; cosprobe went there directly"), "{text}");
             assert!(words.iter().all(|word| text.contains(word)), "{text}");
         }
-        let plain = summary("cos.example", Service::customary(80), one, one).unwrap();
+        let plain = summary("cos.example", Service::customary(80), one, one).unwrap().to_string();
         assert!(plain.contains("for plain HTTP to cos.example"), "{plain}");
     }
 }

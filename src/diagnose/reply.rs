@@ -12,6 +12,8 @@ use super::view::{counted, listed};
 use crate::evidence::{
     Evidence, FailureKind, HopAnswer, Observation, ObservationId, ReplyAnswer, ReplyTo, ReplyTtl, Stage,
 };
+use crate::text;
+use crate::text::Text;
 
 /// Initial TTLs of the systems that are about.
 const INITIAL: [u8; 3] = [64, 128, 255];
@@ -86,11 +88,11 @@ enum Place {
     /// As far away as what is known to be the server.
     Server,
     /// Nearer than the server, which is so far away; and who is there by the traced path.
-    Between { server: u8, router: Option<String> },
+    Between { server: u8, router: Option<Text> },
     /// Nearer than the traced path ends. The way back may be the shorter one.
-    BeforeEnd { end: u8, router: Option<String> },
+    BeforeEnd { end: u8, router: Option<Text> },
     /// This machine or what is next to it; the first router, where the path shows that the SYN got behind it.
-    Here { server: Option<u8>, router: Option<String> },
+    Here { server: Option<u8>, router: Option<Text> },
     /// Neither: the TTL is feigned, or the way is another one.
     Elsewhere { server: u8 },
 }
@@ -121,8 +123,13 @@ pub(super) fn sender(evidence: &Evidence, host: &str, peer: SocketAddr, to: Repl
     Some(Sender { place, rst, beside: known.map(|reply| reply.observation), is_proven })
 }
 
+/// A distance.
+pub(super) fn away(hops: u8) -> Text {
+    counted(hops.into(), text!("1 hop"), text!("{hops} hops", hops))
+}
+
 /// Who answers at a hop of a path, if somebody between does.
-fn router(view: &PathView, hop: u8) -> Option<String> {
+fn router(view: &PathView, hop: u8) -> Option<Text> {
     let is_between = view.end.is_none_or(|end| end.ttl > hop || end.answer == HopAnswer::TimeExceeded);
     let found = view.hops.iter().find(|other: &&HopView| other.ttl == hop && is_between)?;
     let addresses: Vec<IpAddr> = found.addresses.iter().map(|address| address.address).collect();
@@ -148,8 +155,8 @@ pub(super) fn reset_by(
 impl Sender {
     /// Adds to a finding about resets who sent them.
     pub(super) fn told_in(&self, finding: Finding) -> Finding {
-        let words = format!("; {}", self.words(&format!(" of {}", self.rst.peer)));
-        finding.adding(&words).citing([self.observation()]).citing(self.beside).help(self.advice())
+        let words = text!("; {words}", words = self.words(&text!(" of {peer}", peer = self.rst.peer)));
+        finding.adding(words).citing([self.observation()]).citing(self.beside).help(self.advice())
     }
 
     /// The observation of the RST.
@@ -163,53 +170,91 @@ impl Sender {
     }
 
     /// What is known, to stand behind a summary. `of` says which RST, where there are several.
-    pub(super) fn words(&self, of: &str) -> String {
-        let away = |hops: u8| counted(hops.into(), "hop", "hops");
-        let than = |server: &Option<u8>| server.map_or_else(String::new, |far| format!(" ({})", away(far)));
+    pub(super) fn words(&self, of: &Text) -> Text {
+        let than = |server: &Option<u8>| server.map_or_else(Text::empty, |far| text!(" ({hops})", hops = away(far)));
         let hops = away(self.rst.hops);
-        let at = |router: &Option<String>| router.as_ref().map_or_else(String::new, |router| format!(", {router}"));
+        let at = |router: &Option<Text>| router.as_ref().map_or_else(Text::empty, |router| text!(", {router}", router));
         match &self.place {
             Place::Server if self.beside.is_some() => {
-                format!("the RST{of} comes from as far away as the server itself ({hops})")
+                text!("the RST{of} comes from as far away as the server itself ({hops})", of, hops)
             }
             Place::Server => {
-                format!("the RST{of} comes from the end of the path ({hops}), the server by all that is seen")
+                text!("the RST{of} comes from the end of the path ({hops}), the server by all that is seen", of, hops)
             }
             Place::Between { server, router } => {
-                format!("the RST{of} comes from {hops} away{}, not from the server ({})", at(router), away(*server))
+                text!(
+                    "the RST{of} comes from {hops} away{router}, not from the server ({server})",
+                    of,
+                    hops,
+                    router = at(router),
+                    server = away(*server)
+                )
             }
             Place::BeforeEnd { end, router } => {
-                format!("the RST{of} seems to come from {hops} away{}: the path ends at hop {end}", at(router))
+                text!(
+                    "the RST{of} seems to come from {hops} away{router}: the path ends at hop {end}",
+                    of,
+                    hops,
+                    router = at(router),
+                    end
+                )
             }
             Place::Here { server, router: Some(router) } => {
-                format!("the RST{of} comes from the first router, {router}, not from the server{}", than(server))
+                text!(
+                    "the RST{of} comes from the first router, {router}, not from the server{than}",
+                    of,
+                    router,
+                    than = than(server)
+                )
             }
-            Place::Here { server, router: None } => format!(
-                "the RST{of} comes from this machine itself or its first router, not from the server{}",
-                than(server)
+            Place::Here { server, router: None } => text!(
+                "the RST{of} comes from this machine itself or its first router, not from the server{than}",
+                of,
+                than = than(server)
             ),
-            Place::Elsewhere { server } => format!(
-                "the RST{of} is not the server's: its TTL stands for {hops}, that of the server for {}",
-                away(*server)
+            Place::Elsewhere { server } => text!(
+                "the RST{of} is not the server's: its TTL stands for {hops}, that of the server for {server}",
+                of,
+                hops,
+                server = away(*server)
             ),
         }
     }
 
     /// Who can do something about it, and what.
-    pub(super) fn advice(&self) -> String {
+    pub(super) fn advice(&self) -> Text {
         let peer = self.rst.peer;
         match &self.place {
-            Place::Server => format!("whoever runs {}: it sends the RST itself; check that the address is one of COS's, and if it is, tell Tencent support address and time", peer.ip()),
+            Place::Server => text!(
+                "whoever runs {address}: it sends the RST itself; check that the address is one of COS's, and if it is, tell Tencent support address and time",
+                address = peer.ip()
+            ),
             Place::Between { router: Some(router), .. } | Place::Here { router: Some(router), .. } => {
-                format!("operator of {router}: it, or a device beside it, answers with RST in the place of {peer}; let TCP to it pass")
+                text!(
+                    "operator of {router}: it, or a device beside it, answers with RST in the place of {peer}; let TCP to it pass",
+                    router,
+                    peer
+                )
             }
-            Place::Here { .. } => "you: look at this machine's own firewall and security software (`nft list ruleset`, `iptables-save`), and then at the first router".to_owned(),
+            Place::Here { .. } => text!(
+                "you: look at this machine's own firewall and security software (`nft list ruleset`, `iptables-save`), and then at the first router"
+            ),
             Place::BeforeEnd { router, .. } => {
-                let who = router.as_deref().unwrap_or("a device on the way");
-                format!("network team: likely {who}, or a device beside it, answers with RST in the place of {peer}: look at its rules")
+                let who = router.clone().unwrap_or(text!("a device on the way"));
+                text!(
+                    "network team: likely {who}, or a device beside it, answers with RST in the place of {peer}: look at its rules",
+                    who,
+                    peer
+                )
             }
-            Place::Between { .. } => format!("network team: the device {} away answers with RST in the place of {peer}; `cosprobe trace` shows the hops up to there", counted(self.rst.hops.into(), "hop", "hops")),
-            Place::Elsewhere { .. } => format!("network team or ISP: a device on the way answers with RST in the place of {peer}"),
+            Place::Between { .. } => text!(
+                "network team: the device {hops} away answers with RST in the place of {peer}; `cosprobe trace` shows the hops up to there",
+                hops = away(self.rst.hops),
+                peer
+            ),
+            Place::Elsewhere { .. } => {
+                text!("network team or ISP: a device on the way answers with RST in the place of {peer}", peer)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::answers::{addresses_of, differing};
 use super::codes::{DNS004, DNS005};
 use super::verdict::is_answered;
-use super::view::{listed, route_of};
+use super::view::{counted, listed, route_of};
 use super::{Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::{Policy, Route};
@@ -15,6 +15,8 @@ use crate::evidence::{
     DnsTransport, Evidence, Metadata, Observation, ObservationId, ResolverConfiguration, ServerOrigin, Stage, Stub,
 };
 use crate::target::{EndpointRole, Target};
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
     let of_target = |target| [private_name_resolves_public(evidence, target), disagree(evidence, target)];
@@ -64,57 +66,75 @@ pub(super) enum Cause {
     /// A stub on this machine asks others.
     LocalStub(String),
     /// The name server is asked over TLS or HTTPS, which leads out of the VPC.
-    Encrypted(String),
+    Encrypted(Text),
     /// The name servers are not Tencent's.
-    ForeignServer(String),
+    ForeignServer(Text),
 }
 
 impl Cause {
     /// Behind "because".
-    pub(super) fn phrase(&self) -> String {
+    pub(super) fn phrase(&self) -> Text {
         match self {
-            Self::HostsFile(path) => format!("{path} names a public address"),
-            Self::Cache { nscd: true } => "nscd keeps an old answer".to_owned(),
+            Self::HostsFile(path) => text!("{path} names a public address", path),
+            Self::Cache { nscd: true } => text!("nscd keeps an old answer"),
             Self::Cache { nscd: false } => {
-                "something between programs and name servers keeps another answer".to_owned()
+                text!("something between programs and name servers keeps another answer")
             }
             Self::SystemdResolved { others, beside } => match (others.is_empty(), beside) {
-                (true, true) => "systemd-resolved keeps another answer".to_owned(),
-                (true, false) => "systemd-resolved does not ask Tencent's".to_owned(),
-                (false, true) => format!("systemd-resolved asks {} beside Tencent's", listed(others)),
-                (false, false) => format!("systemd-resolved asks {} and not Tencent's", listed(others)),
+                (true, true) => text!("systemd-resolved keeps another answer"),
+                (true, false) => text!("systemd-resolved does not ask Tencent's"),
+                (false, true) => text!("systemd-resolved asks {others} beside Tencent's", others = listed(others)),
+                (false, false) => text!("systemd-resolved asks {others} and not Tencent's", others = listed(others)),
             },
-            Self::Container(server, Stub::Docker) => format!("Docker's name server {server} does not ask Tencent's"),
-            Self::Container(server, _) => format!("the cluster's name server {server} does not ask Tencent's"),
-            Self::LocalStub(server) => format!("the name server on this machine, {server}, does not ask Tencent's"),
-            Self::Encrypted(server) => format!("the encrypted name server {server} is outside the VPC"),
-            Self::ForeignServer(servers) => format!("this machine asks {servers} and not Tencent's name servers"),
+            Self::Container(server, Stub::Docker) => {
+                text!("Docker's name server {server} does not ask Tencent's", server)
+            }
+            Self::Container(server, _) => text!("the cluster's name server {server} does not ask Tencent's", server),
+            Self::LocalStub(server) => {
+                text!("the name server on this machine, {server}, does not ask Tencent's", server)
+            }
+            Self::Encrypted(server) => text!("the encrypted name server {server} is outside the VPC", server),
+            Self::ForeignServer(servers) => {
+                text!("this machine asks {servers} and not Tencent's name servers", servers)
+            }
         }
     }
 
     /// What to do about it.
-    pub(super) fn fix(&self) -> String {
-        const PAIR: &str = "183.60.83.19 and 183.60.82.98";
+    pub(super) fn fix(&self) -> Text {
         match self {
-            Self::HostsFile(path) => format!("remove the endpoint's line from {path}"),
-            Self::Cache { nscd: true } => "restart nscd or empty its cache (`nscd -i hosts`)".to_owned(),
+            Self::HostsFile(path) => text!("remove the endpoint's line from {path}", path),
+            Self::Cache { nscd: true } => text!("restart nscd or empty its cache (`nscd -i hosts`)"),
             Self::Cache { nscd: false } => {
-                "find out who answers with `getent ahosts NAME` against `nslookup NAME`: the order of hosts in /etc/nsswitch.conf, and caches"
-                    .to_owned()
+                text!(
+                    "find out who answers with `getent ahosts NAME` against `nslookup NAME`: the order of hosts in /etc/nsswitch.conf, and caches"
+                )
             }
             Self::SystemdResolved { others, beside: true } if others.is_empty() => {
-                "empty its cache (`resolvectl flush-caches`)".to_owned()
+                text!("empty its cache (`resolvectl flush-caches`)")
             }
             Self::SystemdResolved { .. } => {
-                format!("set the link's name servers to {PAIR} (`resolvectl dns`, DNS= in its .network file, or DHCP), and no others")
+                text!(
+                    "set the link's name servers to 183.60.83.19 and 183.60.82.98 (`resolvectl dns`, DNS= in its .network file, or DHCP), and no others"
+                )
             }
-            Self::Container(_, Stub::Docker) => format!("let Docker ask {PAIR} (`dns` in /etc/docker/daemon.json)"),
+            Self::Container(_, Stub::Docker) => {
+                text!("let Docker ask 183.60.83.19 and 183.60.82.98 (`dns` in /etc/docker/daemon.json)")
+            }
             Self::Container(..) => {
-                format!("let CoreDNS and NodeLocal DNSCache forward to {PAIR}: `forward . /etc/resolv.conf` of a node that has them")
+                text!(
+                    "let CoreDNS and NodeLocal DNSCache forward to 183.60.83.19 and 183.60.82.98: `forward . /etc/resolv.conf` of a node that has them"
+                )
             }
-            Self::LocalStub(_) => format!("let it forward to {PAIR}, at least for myqcloud.com and tencentcos.cn"),
-            Self::Encrypted(_) => "ask the machine's own name servers: HTTPDNS and DNS over HTTPS cannot know the VPC".to_owned(),
-            Self::ForeignServer(_) => format!("restore {PAIR} in /etc/resolv.conf or in the VPC's DHCP options"),
+            Self::LocalStub(_) => {
+                text!("let it forward to 183.60.83.19 and 183.60.82.98, at least for myqcloud.com and tencentcos.cn")
+            }
+            Self::Encrypted(_) => {
+                text!("ask the machine's own name servers: HTTPDNS and DNS over HTTPS cannot know the VPC")
+            }
+            Self::ForeignServer(_) => {
+                text!("restore 183.60.83.19 and 183.60.82.98 in /etc/resolv.conf or in the VPC's DHCP options")
+            }
         }
     }
 }
@@ -199,15 +219,20 @@ fn private_name_resolves_public(evidence: &Evidence, target: &Target) -> Option<
         public.map(|o| o.id).chain(looked_up.map(|(id, _)| id)).collect()
     };
     let of_vpc = |o: &&Observation| o.detail.dns().is_some_and(|dns| dns.origin == ServerOrigin::TencentVpc);
-    let whose = if private.iter().all(of_vpc) { "Tencent's name servers" } else { "name servers" };
+    let whose = if private.iter().all(of_vpc) { text!("Tencent's name servers") } else { text!("name servers") };
     let servers = private.iter().filter_map(|observation| observation.peer).map(server_name);
     let addresses = private_addresses(&private);
-    let summary = format!(
-        "{host} is public here because {}; {whose} ({}) answer {}, which {} private",
-        cause.phrase(),
-        listed(servers),
-        listed(&addresses),
-        if addresses.len() == 1 { "is" } else { "are" }
+    let summary = text!(
+        "{host} is public here because {cause}; {whose} ({servers}) answer {private}",
+        host,
+        cause = cause.phrase(),
+        whose,
+        servers = listed(servers),
+        private = counted(
+            addresses.len(),
+            text!("{addresses}, which is private", addresses = listed(&addresses)),
+            text!("{addresses}, which are private", addresses = listed(&addresses)),
+        )
     );
     let same_region = metadata(evidence).is_some_and(|(_, vm)| vm.region.is_some() && vm.region == target.region);
     let severity = if is_answered(evidence, target) { Severity::Warning } else { Severity::Error };
@@ -216,9 +241,11 @@ fn private_name_resolves_public(evidence: &Evidence, target: &Target) -> Option<
         .citing(private.iter().map(|observation| observation.id))
         .severity(severity)
         .confidence(Confidence::high_if(same_region))
-        .help(format!("you: {}", cause.fix()));
+        .help(text!("you: {fix}", fix = cause.fix()));
     Some(
-        finding.help("you: until then traffic to COS goes over the internet, is slower, and downloads are charged for"),
+        finding.help(text!(
+            "you: until then traffic to COS goes over the internet, is slower, and downloads are charged for"
+        )),
     )
 }
 
@@ -234,11 +261,10 @@ fn disagree(evidence: &Evidence, target: &Target) -> Option<Finding> {
     let &(own, other) = differing.first()?;
     let answer = |observation: &Observation| {
         let server = observation.peer.map(server_name).unwrap_or_default();
-        format!("{server} answers {}", listed(addresses_of(observation)))
+        text!("{server} answers {addresses}", server, addresses = listed(addresses_of(observation)))
     };
-    let summary = format!("the name servers disagree about {host}: {}, {}", answer(own), answer(other));
+    let summary =
+        text!("the name servers disagree about {host}: {own}, {other}", host, own = answer(own), other = answer(other));
     let finding = Finding::new(&DNS005, host, own.id, summary).citing(differing.iter().map(|(_, other)| other.id));
-    Some(finding.help(
-        "you: nothing to do if the addresses work; servers may answer by place (geographic DNS), compare with `nslookup NAME SERVER`",
-    ))
+    Some(finding.help(text!("you: nothing to do if the addresses work; servers may answer by place (geographic DNS), compare with `nslookup NAME SERVER`")))
 }

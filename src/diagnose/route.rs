@@ -4,12 +4,14 @@ use std::net::IpAddr;
 
 use super::codes::{RTE002, RTE004, RTE005, RTE006, RTE007};
 use super::resolvers::metadata;
-use super::view::{addresses, listed, route_of};
+use super::view::{addresses, failure_words, listed, route_of};
 use super::{AddressView, Confidence, Finding};
 use crate::addr::{self, AddressScope};
 use crate::config::{Policy, Route};
 use crate::evidence::{Evidence, FailureKind, ObservationId, RouteKind, Stage};
 use crate::target::{EndpointRole, Target};
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let views = addresses(evidence);
@@ -72,50 +74,49 @@ fn private_unreachable(evidence: &Evidence, target: &Target, views: &[&AddressVi
     let first = private.first().filter(|_| all_dead && !other_works)?;
     let ips = listed(ips_of(views, AddressScope::Private));
     let outside = is_tencent_vm(evidence) == Some(false);
-    let from_here = if outside { ", and this machine is not a Tencent Cloud VM" } else { "" };
-    let kinds: std::collections::BTreeSet<_> =
-        private.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
+    let from_here = outside.then(|| text!(", and this machine is not a Tencent Cloud VM"));
     let astray = private.iter().find_map(|o| leads_astray(evidence, &target.host, o.peer?.ip()));
     let because = match &astray {
-        Some((_, why)) => format!("; {why}"),
-        None if lacks_route(evidence, &private) => "; this VM has no route of its own for 169.254.0.0/16".to_owned(),
-        None => String::new(),
+        Some((_, why)) => text!("; {why}", why),
+        None if lacks_route(evidence, &private) => text!("; this VM has no route of its own for 169.254.0.0/16"),
+        None => Text::empty(),
     };
-    let summary = format!(
-        "{} has the private address {ips}, which cannot be reached from here ({}){from_here}{because}",
-        target.host,
-        listed(kinds)
+    let summary = text!(
+        "{host} has the private address {ips}, which cannot be reached from here ({words}){from_here}{because}",
+        host = &target.host,
+        ips,
+        words = failure_words(private.iter().copied().copied()),
+        from_here,
+        because
     );
     let finding = Finding::new(&RTE002, &target.host, first.id, summary)
         .confidence(Confidence::high_if(outside || astray.is_some()))
         .citing(private.iter().map(|o| o.id));
     if let Some((id, _)) = astray {
-        return Some(finding.citing([id]).help(
-            "you: correct the route (`ip route get ADDRESS`, `ip rule`): addresses in 169.254.0.0/16, 10.0.0.0/8 and 100.64.0.0/10 belong to the VPC's gateway; exclude them from the VPN",
-        ));
+        return Some(finding.citing([id]).help(text!("you: correct the route (`ip route get ADDRESS`, `ip rule`): addresses in 169.254.0.0/16, 10.0.0.0/8 and 100.64.0.0/10 belong to the VPC's gateway; exclude them from the VPN")));
     }
     Some(if outside {
         finding
-            .help("you: this answer is meant for machines inside the VPC; ask a public resolver (--resolver 119.29.29.29), and find out why yours answers like one inside")
-            .help("network team: if the office is connected by VPN or Direct Connect, route 169.254.0.0/16 or 10.0.0.0/8 there, or do not forward the name to Tencent's resolver")
+            .help(text!("you: this answer is meant for machines inside the VPC; ask a public resolver (--resolver 119.29.29.29), and find out why yours answers like one inside"))
+            .help(text!("network team: if the office is connected by VPN or Direct Connect, route 169.254.0.0/16 or 10.0.0.0/8 there, or do not forward the name to Tencent's resolver"))
     } else {
         finding
-            .help("you: check that 169.254.0.0/16 is routed (`ip route get ADDRESS`), and that security group, network ACL and local firewall let TCP 80 and 443 out")
-            .help("you: in a container, check that the pod's network forwards link-local addresses")
+            .help(text!("you: check that 169.254.0.0/16 is routed (`ip route get ADDRESS`), and that security group, network ACL and local firewall let TCP 80 and 443 out"))
+            .help(text!("you: in a container, check that the pod's network forwards link-local addresses"))
     })
 }
 
 /// Whether the kernel itself refuses to send packets to an address, or sends them into a tunnel; and how.
-fn leads_astray(evidence: &Evidence, host: &str, ip: IpAddr) -> Option<(ObservationId, String)> {
+fn leads_astray(evidence: &Evidence, host: &str, ip: IpAddr) -> Option<(ObservationId, Text)> {
     let to_address = |o: &&crate::evidence::Observation| o.peer.is_some_and(|peer| peer.ip() == ip);
     evidence.of_endpoint(Stage::Route, host).filter(to_address).find_map(|observation| {
         let way = observation.detail.route_to()?;
-        let interface = way.interface.as_deref().unwrap_or("a tunnel");
+        let interface = way.interface.as_deref().map_or(text!("a tunnel"), Text::literal);
         let why = match way.kind {
             RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Blackhole => {
-                format!("this machine's routing table refuses it ({})", way.kind.as_str())
+                text!("this machine's routing table refuses it ({kind})", kind = way.kind.as_str())
             }
-            _ if way.is_tunnel == Some(true) => format!("this machine sends it into {interface}, as VPNs do"),
+            _ if way.is_tunnel == Some(true) => text!("this machine sends it into {interface}, as VPNs do", interface),
             _ => return None,
         };
         Some((observation.id, why))
@@ -140,16 +141,16 @@ fn mixed(evidence: &Evidence, target: &Target, views: &[&AddressView]) -> Option
     }
     let all = [private.clone(), public.clone()].concat();
     let cited = givers(evidence, &target.host, &all);
-    let summary = format!(
-        "{} has private ({}) and public ({}) addresses: the route is left to chance",
-        target.host,
-        listed(private),
-        listed(public)
+    let summary = text!(
+        "{host} has private ({private}) and public ({public}) addresses: the route is left to chance",
+        host = &target.host,
+        private = listed(private),
+        public = listed(public)
     );
     let finding = Finding::new(&RTE004, &target.host, *cited.first()?, summary)
         .citing(cited)
         .confidence(Confidence::high_if(!any_doubt(&all)))
-        .help("you: use one kind of resolver only; inside a Tencent VPC 183.60.83.19 and 183.60.82.98, without a public one beside them");
+        .help(text!("you: use one kind of resolver only; inside a Tencent VPC 183.60.83.19 and 183.60.82.98, without a public one beside them"));
     Some(finding)
 }
 
@@ -161,42 +162,42 @@ fn expectation(evidence: &Evidence, target: &Target, views: &[&AddressView], pol
     }
     let ips: Vec<IpAddr> = views.iter().map(|view| view.ip).collect();
     let cited = givers(evidence, &target.host, &ips);
-    let summary = format!(
-        "{} resolves to the {} route ({}), expected is {}",
-        target.host,
-        found.as_str(),
-        listed(&ips),
-        expected.as_str()
+    let summary = text!(
+        "{host} resolves to the {found} route ({addresses}), expected is {expected}",
+        host = &target.host,
+        found = Text::word(found.as_str()),
+        addresses = listed(&ips),
+        expected = Text::word(expected.as_str())
     );
     let finding = Finding::new(&RTE005, &target.host, *cited.first()?, summary)
         .citing(cited)
         .confidence(Confidence::high_if(!any_doubt(&ips) && found != Route::Unknown));
     Some(match expected {
-        Route::Private => finding.help("you: use the bucket's default or cos-internal endpoint from a VM of the same region with Tencent's resolvers 183.60.83.19 and 183.60.82.98"),
-        _ => finding.help("you: ask a public resolver, or use a public endpoint such as the acceleration domain"),
+        Route::Private => finding.help(text!("you: use the bucket's default or cos-internal endpoint from a VM of the same region with Tencent's resolvers 183.60.83.19 and 183.60.82.98")),
+        _ => finding.help(text!("you: ask a public resolver, or use a public endpoint such as the acceleration domain")),
     })
 }
 
 fn ambiguous(evidence: &Evidence, target: &Target, views: &[&AddressView]) -> Option<Finding> {
     let not_tencent = is_tencent_vm(evidence) != Some(true);
-    let doubts: Vec<(IpAddr, &'static str)> = views
+    let doubts: Vec<(IpAddr, Text)> = views
         .iter()
         .filter_map(|view| {
             let link_local = addr::is_link_local_v4(view.ip) && not_tencent;
             let doubt = if link_local {
-                "link-local: COS inside a VPC, but nothing shows that this machine is a Tencent Cloud VM"
+                text!("link-local: COS inside a VPC, but nothing shows that this machine is a Tencent Cloud VM")
             } else {
-                addr::range_of(view.ip)?.doubt?
+                Text::phrase(addr::range_of(view.ip)?.doubt?)
             };
             Some((view.ip, doubt))
         })
         .collect();
-    let &(ip, doubt) = doubts.first()?;
+    let (ip, doubt) = doubts.first()?;
     let cited = givers(evidence, &target.host, &doubts.iter().map(|(ip, _)| *ip).collect::<Vec<_>>());
-    let summary = format!("the range of {ip} does not tell the network for sure: {doubt}");
-    let finding = Finding::new(&RTE006, &target.host, *cited.first()?, summary)
-        .citing(cited)
-        .help("you: nothing to do if the address is what you expect; `ip route get ADDRESS` shows the way it takes");
+    let summary = text!("the range of {ip} does not tell the network for sure: {doubt}", ip, doubt);
+    let finding = Finding::new(&RTE006, &target.host, *cited.first()?, summary).citing(cited).help(text!(
+        "you: nothing to do if the address is what you expect; `ip route get ADDRESS` shows the way it takes"
+    ));
     Some(finding)
 }
 
@@ -205,9 +206,13 @@ fn never_private(evidence: &Evidence, target: &Target, views: &[&AddressView]) -
     let public = ips_of(views, AddressScope::Public);
     let cited = givers(evidence, &target.host, &public);
     let first = *cited.first().filter(|_| never)?;
-    let summary = format!("{} is a {}: it is public wherever it is asked from", target.host, target.role.describe());
-    let finding = Finding::new(&RTE007, &target.host, first, summary).citing(cited).help(
-        "you: for the private network use the bucket's default or cos-internal endpoint from a VM of the same region",
+    let summary = text!(
+        "{host} is a {role}: it is public wherever it is asked from",
+        host = &target.host,
+        role = Text::phrase(target.role.describe())
     );
+    let finding = Finding::new(&RTE007, &target.host, first, summary).citing(cited).help(text!(
+        "you: for the private network use the bucket's default or cos-internal endpoint from a VM of the same region"
+    ));
     Some(finding)
 }

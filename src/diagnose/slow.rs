@@ -9,6 +9,8 @@ use super::{Confidence, Finding};
 use crate::config::Policy;
 use crate::evidence::{Evidence, ObservationId};
 use crate::latency::{RoundTrip, round_trips};
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let views = paths(evidence);
@@ -22,11 +24,17 @@ fn slow_path(evidence: &Evidence, host: &str, views: &[PathView], policy: &Polic
     let first = slow.first()?;
     let fastest = all.iter().map(|round_trip| round_trip.median_us).min()?;
     let others = if slow.len() == all.len() {
-        String::new()
+        Text::empty()
     } else {
-        format!(" while another address needs {}", milliseconds(fastest))
+        text!(" while another address needs {time}", time = milliseconds(fastest))
     };
-    let summary = format!("the round trip to {host} ({}) takes {}{others}", first.ip, milliseconds(first.median_us));
+    let summary = text!(
+        "the round trip to {host} ({address}) takes {time}{others}",
+        host,
+        address = first.ip,
+        time = milliseconds(first.median_us),
+        others
+    );
     let finding = Finding::new(&TCP006, host, first.observation, summary)
         .citing(slow.iter().map(|round_trip| round_trip.observation))
         .confidence(Confidence::high_if(first.connected >= 5));
@@ -42,8 +50,10 @@ fn slow_path(evidence: &Evidence, host: &str, views: &[PathView], policy: &Polic
     };
     Some(
         finding
-            .help("you: use a bucket in a nearer region, the private network, or the acceleration endpoint")
-            .help("network team or ISP: where the region is near, compare the route with that of another network"),
+            .help(text!("you: use a bucket in a nearer region, the private network, or the acceleration endpoint"))
+            .help(text!(
+                "network team or ISP: where the region is near, compare the route with that of another network"
+            )),
     )
 }
 
@@ -95,19 +105,29 @@ impl Jump {
         let us = milliseconds(self.us);
         let (told, help) = match self.before {
             Some((before_ttl, before)) => (
-                format!("; {us} of it seem to come between hop {before_ttl} ({before}) and hop {ttl} ({ip})"),
-                format!(
-                    "operator of {before} and {ip}: the time is added between them, if routers answer as fast as they forward; is it a detour, a tunnel or a full queue?"
+                text!(
+                    "; {us} of it seem to come between hop {before_ttl} ({before}) and hop {ttl} ({ip})",
+                    us,
+                    before_ttl,
+                    before,
+                    ttl,
+                    ip
+                ),
+                text!(
+                    "operator of {before} and {ip}: the time is added between them, if routers answer as fast as they forward; is it a detour, a tunnel or a full queue?",
+                    before,
+                    ip
                 ),
             ),
             None => (
-                format!("; {us} of it seem to come before hop {ttl} ({ip})"),
-                format!(
-                    "you: look at this machine's own link first, Wi-Fi and VPN above all; the time is added before {ip}"
+                text!("; {us} of it seem to come before hop {ttl} ({ip})", us, ttl, ip),
+                text!(
+                    "you: look at this machine's own link first, Wi-Fi and VPN above all; the time is added before {ip}",
+                    ip
                 ),
             ),
         };
-        finding.adding(&told).citing([path]).help(help)
+        finding.adding(told).citing([path]).help(help)
     }
 }
 

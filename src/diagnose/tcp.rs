@@ -8,11 +8,13 @@ use std::net::IpAddr;
 
 use super::codes::{TCP001, TCP002, TCP003, TCP004, TCP005, TCP007, TCP008, TCP009, TCP011};
 use super::reply::{Sender, sender};
-use super::view::{cos_answered, listed};
+use super::view::{cos_answered, listed, listed_words};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::addr::{self, AddressScope};
 use crate::config::Policy;
 use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, PortTrial, ReplyTo, Stage};
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -96,41 +98,41 @@ impl<'a> Connects<'a> {
         let first = failed.first()?.id;
         let ids = || failed.iter().map(|observation| observation.id);
         let ips = listed(failed.iter().filter_map(|o| Some(o.peer?.ip())));
-        let how = listed(kinds(failed).into_iter().map(FailureKind::phrase));
+        let how = listed_words(kinds(failed).into_iter().map(FailureKind::as_str));
         let make = |row, summary| Finding::new(row, host, first, summary).citing(ids());
         let failed_ips = addresses_of(failed);
         let silent = kinds(failed).contains(&FailureKind::ConnectTimeout);
         match set {
             Set::Ipv6 => Some(
-                make(&TCP011, format!("IPv6 of {host} ({ips}) does not work ({how}) while IPv4 does"))
+                make(&TCP011, text!("IPv6 of {host} ({ips}) does not work ({how}) while IPv4 does", host, ips, how))
                     .confidence(Confidence::high_if(failed_ips.len() > 1))
-                    .help("network team or ISP: repair or withdraw IPv6 on this network; `ip -6 route get ADDRESS` and `traceroute -6` show where it ends")
-                    .help("you: until then use -4, or an endpoint without IPv6"),
+                    .help(text!("network team or ISP: repair or withdraw IPv6 on this network; `ip -6 route get ADDRESS` and `traceroute -6` show where it ends"))
+                    .help(text!("you: until then use -4, or an endpoint without IPv6")),
             ),
             Set::Address => {
                 let total = self.all.iter().map(|(ip, _, _)| *ip).collect::<BTreeSet<_>>().len();
                 let dead = failed_ips.len();
                 Some(
-                    make(&TCP007, format!("{dead} of {total} addresses of {host} fail ({ips}: {how}), the others work"))
+                    make(&TCP007, text!("{dead} of {total} addresses of {host} fail ({ips}: {how}), the others work", dead, total, host, ips, how))
                         .confidence(Confidence::high_if(!silent))
-                        .help("Tencent support: report the address with the time and a request id of a working one (--format json has them)")
-                        .help("network team: if only this network is concerned, compare the routes to a dead and a working address"),
+                        .help(text!("Tencent support: report the address with the time and a request id of a working one (--format json has them)"))
+                        .help(text!("network team: if only this network is concerned, compare the routes to a dead and a working address")),
                 )
             }
             Set::Port(80) => Some(
-                make(&TCP008, format!("port 80 of {host} ({ips}) does not work ({how}) while another port does"))
+                make(&TCP008, text!("port 80 of {host} ({ips}) does not work ({how}) while another port does", host, ips, how))
                     .confidence(Confidence::high_if(failed_ips.len() > 1))
-                    .help("you: use HTTPS; nothing is lost if you do")
-                    .help("network team: a firewall, proxy or security group treats port 80 differently; allow it if plain HTTP is needed"),
+                    .help(text!("you: use HTTPS; nothing is lost if you do"))
+                    .help(text!("network team: a firewall, proxy or security group treats port 80 differently; allow it if plain HTTP is needed")),
             ),
             Set::Port(443) => {
                 let elsewhere = self.works(|_, port| port == 443);
                 Some(
-                    make(&TCP009, format!("port 443 of {host} ({ips}) does not work ({how}) while another port does"))
+                    make(&TCP009, text!("port 443 of {host} ({ips}) does not work ({how}) while another port does", host, ips, how))
                         .severity(if elsewhere { Severity::Warning } else { Severity::Error })
                         .confidence(Confidence::high_if(self.cos_answers))
-                        .help("network team: a firewall, proxy or security group treats port 443 differently; allow TCP 443 to these addresses")
-                        .help("you: compare from another network; do not fall back to plain HTTP for anything secret"),
+                        .help(text!("network team: a firewall, proxy or security group treats port 443 differently; allow TCP 443 to these addresses"))
+                        .help(text!("you: compare from another network; do not fall back to plain HTTP for anything secret")),
                 )
             }
             Set::Port(_) | Set::Endpoint => None,
@@ -140,7 +142,7 @@ impl<'a> Connects<'a> {
     /// Adds who sent the RST, where that is known.
     fn with_sender(&self, finding: Finding, failed: &[&Observation]) -> Finding {
         let Some((sender, words)) = who_reset(self.evidence, self.host, failed) else { return finding };
-        let (finding, helps) = finding.adding(&format!("; {words}")).without_help();
+        let (finding, helps) = finding.adding(text!("; {words}", words)).without_help();
         let finding = finding.help(sender.advice()).citing([sender.observation()]).citing(sender.beside);
         helps.into_iter().fold(finding, Finding::help)
     }
@@ -189,12 +191,12 @@ const fn base_row(kind: FailureKind) -> Option<&'static CodeRow> {
 }
 
 /// Who sent the RST that refused one of some connects, and that in words.
-fn who_reset(evidence: &Evidence, host: &str, failed: &[&Observation]) -> Option<(Sender, String)> {
+fn who_reset(evidence: &Evidence, host: &str, failed: &[&Observation]) -> Option<(Sender, Text)> {
     let refused = failed.iter().filter(|o| o.outcome.failure() == Some(FailureKind::ConnectionRefused));
     let (peer, sender) = { refused }
         .filter_map(|o| o.peer)
         .find_map(|peer| Some((peer, sender(evidence, host, peer, ReplyTo::Syn)?)))?;
-    let of = if failed.len() == 1 { String::new() } else { format!(" of {peer}") };
+    let of = if failed.len() == 1 { Text::empty() } else { text!(" of {peer}", peer) };
     let words = sender.words(&of);
     Some((sender, words))
 }
@@ -209,30 +211,42 @@ fn base_finding(evidence: &Evidence, host: &str, group: &[&Observation]) -> Opti
     let row = row.unwrap_or(&TCP002);
     let peers = listed(group.iter().filter_map(|o| o.peer));
     let reporters: BTreeSet<IpAddr> = group.iter().filter_map(|o| reporter(o)).collect();
-    let by = if reporters.is_empty() { String::new() } else { format!(", reported by {}", listed(&reporters)) };
-    let make = |summary: String| {
+    let by = if reporters.is_empty() {
+        Text::empty()
+    } else {
+        text!(", reported by {reporters}", reporters = listed(&reporters))
+    };
+    let make = |summary: Text| {
         let finding = Finding::new(row, host, first.id, summary).citing(group.iter().map(|o| o.id));
         finding.confidence(Confidence::high_if(!reporters.is_empty()))
     };
-    let endpoint = format!("{host} ({peers})");
+    let endpoint = text!("{host} ({peers})", host, peers);
     Some(match row.code {
         "TCP001" => match who_reset(evidence, host, group) {
-            Some((sender, words)) => make(format!("{endpoint} refuses the connection{by}; {words}"))
+            Some((sender, words)) => make(text!("{endpoint} refuses the connection{by}; {words}", endpoint, by, words))
                 // What it was compared with belongs to another port, which is not refused.
                 .citing([sender.observation()])
                 .confidence(Confidence::high_if(sender.is_proven && addresses_of(group).len() == 1))
                 .help(sender.advice()),
-            None => make(format!("{endpoint} refuses the connection{by}")),
+            None => make(text!("{endpoint} refuses the connection{by}", endpoint, by)),
         }
-            .help("you: check that name and port are right, and that no local proxy or firewall answers for them")
-            .help("network team: COS itself does not close 80 or 443; a firewall or proxy on the way rejects with RST"),
-        "TCP002" => make(format!("nothing answers at {endpoint}"))
-            .help("you: check the outgoing rules of the security group, network ACL and local firewall for TCP 80 and 443")
-            .help("network team or ISP: find out where the packets end: traceroute -T -p 443 ADDRESS"),
-        "TCP004" => make(format!("a firewall prohibits connecting to {endpoint}{by}"))
-            .help(format!("operator of {}: allow TCP 80 and 443 to these addresses", operator(&reporters))),
-        _ => make(format!("{endpoint} cannot be reached{by}"))
-            .help(format!("operator of {}: it has no way to the destination; repair its route", operator(&reporters))),
+        .help(text!("you: check that name and port are right, and that no local proxy or firewall answers for them"))
+        .help(text!(
+            "network team: COS itself does not close 80 or 443; a firewall or proxy on the way rejects with RST"
+        )),
+        "TCP002" => make(text!("nothing answers at {endpoint}", endpoint))
+            .help(text!(
+                "you: check the outgoing rules of the security group, network ACL and local firewall for TCP 80 and 443"
+            ))
+            .help(text!("network team or ISP: find out where the packets end: traceroute -T -p 443 ADDRESS")),
+        "TCP004" => make(text!("a firewall prohibits connecting to {endpoint}{by}", endpoint, by)).help(text!(
+            "operator of {operator}: allow TCP 80 and 443 to these addresses",
+            operator = operator(&reporters)
+        )),
+        _ => make(text!("{endpoint} cannot be reached{by}", endpoint, by)).help(text!(
+            "operator of {operator}: it has no way to the destination; repair its route",
+            operator = operator(&reporters)
+        )),
     })
 }
 
@@ -240,8 +254,8 @@ fn addresses_of(observations: &[&Observation]) -> BTreeSet<IpAddr> {
     observations.iter().filter_map(|observation| Some(observation.peer?.ip())).collect()
 }
 
-fn operator(reporters: &BTreeSet<IpAddr>) -> String {
-    if reporters.is_empty() { "the network on the way".to_owned() } else { listed(reporters) }
+fn operator(reporters: &BTreeSet<IpAddr>) -> Text {
+    if reporters.is_empty() { text!("the network on the way") } else { listed(reporters) }
 }
 
 fn reporter(observation: &Observation) -> Option<IpAddr> {
@@ -272,12 +286,17 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
     if lost * 100 <= sent * policy.syn_loss_percent as usize {
         return None;
     }
-    let mut summary =
-        format!("{lost} of {sent} connects to {host} failed or needed more than one SYN, the others did not");
+    let mut summary = text!(
+        "{lost} of {sent} connects to {host} failed or needed more than one SYN, the others did not",
+        lost,
+        sent,
+        host
+    );
     let mixed: Vec<&Observation> = evidence.of_endpoint(Stage::SourcePorts, host).filter(|o| is_mixed(o)).collect();
     if !mixed.is_empty() {
-        summary.push_str(
-            "; connects from one and the same source port now pass and now fail, so no single way of several is broken",
+        summary = text!(
+            "{summary}; connects from one and the same source port now pass and now fail, so no single way of several is broken",
+            summary
         );
     }
     let finding = Finding::new(&TCP005, host, first, summary)
@@ -290,8 +309,8 @@ fn syn_loss(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding>
         } else {
             Confidence::Low
         })
-        .help("you: repeat with more samples (-c 50) to see the share of loss")
-        .help("network team or ISP: look for a congested or faulty link; compare with another network");
+        .help(text!("you: repeat with more samples (-c 50) to see the share of loss"))
+        .help(text!("network team or ISP: look for a congested or faulty link; compare with another network"));
     Some(finding)
 }
 

@@ -3,7 +3,7 @@
 use super::codes::{TLS001, TLS002, TLS003, TLS004, TLS005, TLS006, TLS007, TLS008};
 use super::mtu;
 use super::reply::reset_by;
-use super::view::{failures, listed};
+use super::view::{failure_words, failures, listed};
 use super::{CodeRow, Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{
@@ -11,11 +11,15 @@ use crate::evidence::{
     clock_offset,
 };
 use crate::target::EndpointRole;
+use crate::text;
+use crate::text::Text;
 
 /// What is advised where a handshake stalls and smaller segments do not help.
-const HELD_BACK: &[&str] = &[
-    "network team: a filter or proxy on the way holds the handshake back; it stalls with small packets too, so their size is not the cause",
-    "you: compare with another network; if only one address stalls, report it to Tencent support",
+const HELD_BACK: &[Text] = &[
+    text!(
+        "network team: a filter or proxy on the way holds the handshake back; it stalls with small packets too, so their size is not the cause"
+    ),
+    text!("you: compare with another network; if only one address stalls, report it to Tencent support"),
 ];
 
 pub(super) fn rule(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
@@ -75,24 +79,31 @@ fn alternatives_excluded(row: &CodeRow, evidence: &Evidence, host: &str, tls: &T
     }
 }
 
-fn certificate_summary(row: &CodeRow, host: &str, peers: &str, observation: &Observation, tls: &Tls) -> String {
+fn certificate_summary(row: &CodeRow, host: &str, peers: &Text, observation: &Observation, tls: &Tls) -> Text {
     let leaf = tls.chain.first().cloned().unwrap_or_default();
-    let at = format!("the certificate of {host} ({peers})");
-    let word = |text: &str| if text.is_empty() { "unknown".to_owned() } else { format!("'{text}'") };
+    let at = text!("the certificate of {host} ({peers})", host, peers);
+    let word = |text: &str| if text.is_empty() { text!("unknown") } else { text!("'{text}'", text) };
     match (row.code, tls.verification.result) {
         ("TLS001", VerificationResult::NotYetValid) => {
-            format!("{at} is not valid before {}", time(leaf.not_before))
+            text!("{at} is not valid before {time}", at, time = time(leaf.not_before))
         }
         ("TLS001", _) => {
             // The one of the chain that is over, which need not be the leaf.
             let over = |c: &&Certificate| c.not_after.is_some() && c.not_after < observation.started_at;
             let expired = tls.chain.iter().find(over).and_then(|certificate| certificate.not_after);
-            format!("{at} expired on {}", time(expired.or(leaf.not_after)))
+            text!("{at} expired on {time}", at, time = time(expired.or(leaf.not_after)))
         }
-        ("TLS002", _) => format!("{at} is for other names: {}", names(&leaf)),
+        ("TLS002", _) => text!("{at} is for other names: {names}", at, names = names(&leaf)),
         _ => {
-            let library = tls.verification.message.as_deref().unwrap_or("no trusted root stands behind it");
-            format!("{at} is not trusted: issuer {}, subject {} ({library})", word(&leaf.issuer), word(&leaf.subject))
+            let library =
+                tls.verification.message.as_deref().map_or(text!("no trusted root stands behind it"), Text::literal);
+            text!(
+                "{at} is not trusted: issuer {issuer}, subject {subject} ({library})",
+                at,
+                issuer = word(&leaf.issuer),
+                subject = word(&leaf.subject),
+                library
+            )
         }
     }
 }
@@ -100,26 +111,23 @@ fn certificate_summary(row: &CodeRow, host: &str, peers: &str, observation: &Obs
 fn certificate_help(row: &CodeRow, finding: Finding, tls: &Tls) -> Finding {
     match row.code {
         "TLS001" => finding
-            .help("you: check this machine's clock first: date -u")
-            .help("bucket's owner: for a custom domain, renew the certificate; a COS domain's Tencent renews: if this stays, look at the issuer for something that answers in COS's place"),
+            .help(text!("you: check this machine's clock first: date -u"))
+            .help(text!("bucket's owner: for a custom domain, renew the certificate; a COS domain's Tencent renews: if this stays, look at the issuer for something that answers in COS's place")),
         "TLS002" => finding
-            .help("you: check that the name leads to COS: nslookup NAME; a wrong hosts entry or resolver leads elsewhere")
-            .help("bucket's owner: for a custom domain, bind a certificate for this name"),
+            .help(text!("you: check that the name leads to COS: nslookup NAME; a wrong hosts entry or resolver leads elsewhere"))
+            .help(text!("bucket's owner: for a custom domain, bind a certificate for this name")),
         _ => finding
-            .help("network team: if a proxy inspects TLS here, exempt COS's domains or give this machine the proxy's root (--cacert FILE)")
-            .help(format!(
-                "you: {} are trusted; if the issuer should be among them, install it (update-ca-certificates)",
-                tls.verification.roots.as_deref().unwrap_or("the system's roots")
-            )),
+            .help(text!("network team: if a proxy inspects TLS here, exempt COS's domains or give this machine the proxy's root (--cacert FILE)"))
+            .help(text!("you: {roots} are trusted; if the issuer should be among them, install it (update-ca-certificates)", roots = tls.verification.roots.as_deref().map_or(text!("the system's roots"), Text::phrase))),
     }
 }
 
-fn time(at: Option<jiff::Timestamp>) -> String {
-    at.map_or_else(|| "an unknown time".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+fn time(at: Option<jiff::Timestamp>) -> Text {
+    at.map_or_else(|| text!("an unknown time"), |at| Text::literal(at.strftime("%Y-%m-%d %H:%M UTC").to_string()))
 }
 
-fn names(leaf: &Certificate) -> String {
-    if leaf.names.is_empty() { format!("'{}'", leaf.subject) } else { listed(&leaf.names) }
+fn names(leaf: &Certificate) -> Text {
+    if leaf.names.is_empty() { text!("'{subject}'", subject = &leaf.subject) } else { listed(&leaf.names) }
 }
 
 fn expires_soon(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Finding> {
@@ -136,16 +144,16 @@ fn expires_soon(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Find
         .collect();
     soon.sort_by_key(|(left, observation)| (*left, observation.id));
     let &(left, first) = soon.first()?;
-    let summary = format!("the certificate of {host} expires in {} days", left / 24);
+    let summary = text!("the certificate of {host} expires in {days} days", host, days = left / 24);
     let finding = Finding::new(&TLS006, host, first.id, summary)
         .citing(soon.iter().map(|(_, observation)| observation.id))
-        .help("bucket's owner: for a custom domain, renew the certificate; for a COS domain Tencent does, tell its support if it stays");
+        .help(text!("bucket's owner: for a custom domain, renew the certificate; for a COS domain Tencent does, tell its support if it stays"));
     Some(finding)
 }
 
 /// Findings by how the handshake failed.
 fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
-    type Row = (&'static CodeRow, &'static [FailureKind], &'static str, &'static [&'static str]);
+    type Row = (&'static CodeRow, &'static [FailureKind], Text, &'static [Text]);
     const ROWS: &[Row] = &[
         (
             &TLS004,
@@ -157,33 +165,37 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
                 FailureKind::Other,
                 FailureKind::Unknown,
             ],
-            "the TLS handshake is broken off",
-            &[
-                "network team: a firewall that filters by name (SNI) or inspects TLS breaks it off; allow the name of the endpoint",
-            ],
+            text!("the TLS handshake is broken off"),
+            &[text!(
+                "network team: a firewall that filters by name (SNI) or inspects TLS breaks it off; allow the name of the endpoint"
+            )],
         ),
         (
             &TLS005,
             &[FailureKind::HandshakeTimeout],
-            "the connection opens and the TLS handshake stalls",
+            text!("the connection opens and the TLS handshake stalls"),
             &[
-                "network team: full-size packets may vanish (MTU): allow ICMP type 3 code 4, or clamp the MSS; or a device holds the handshake back",
-                "you: see whether a smaller MTU helps: ip link set dev INTERFACE mtu 1280",
+                text!(
+                    "network team: full-size packets may vanish (MTU): allow ICMP type 3 code 4, or clamp the MSS; or a device holds the handshake back"
+                ),
+                text!("you: see whether a smaller MTU helps: ip link set dev INTERFACE mtu 1280"),
             ],
         ),
         (
             &TLS007,
             &[FailureKind::TlsVersion],
-            "the server offers only TLS versions before 1.2",
-            &["network team: COS speaks TLS 1.2; an old proxy or appliance answers in its place; bypass or update it"],
+            text!("the server offers only TLS versions before 1.2"),
+            &[text!(
+                "network team: COS speaks TLS 1.2; an old proxy or appliance answers in its place; bypass or update it"
+            )],
         ),
         (
             &TLS008,
             &[FailureKind::NotTls],
-            "what answers does not speak TLS",
+            text!("what answers does not speak TLS"),
             &[
-                "you: check the port: this one speaks something else, perhaps plain HTTP",
-                "network team: on 443 of a COS address, a proxy or portal answers in its place",
+                text!("you: check the port: this one speaks something else, perhaps plain HTTP"),
+                text!("network team: on 443 of a COS address, a proxy or portal answers in its place"),
             ],
         ),
     ];
@@ -192,9 +204,13 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
             let failed: Vec<_> = failures(evidence, Stage::TlsHandshake, host, kinds).collect();
             let first = failed.first()?;
             let peers = listed(failed.iter().filter_map(|observation| observation.peer));
-            let words: std::collections::BTreeSet<_> =
-                failed.iter().filter_map(|o| o.outcome.failure()).map(FailureKind::phrase).collect();
-            let summary = format!("{what}: {host} ({peers}), {}", listed(words));
+            let summary = text!(
+                "{what}: {host} ({peers}), {words}",
+                what,
+                host,
+                peers,
+                words = failure_words(failed.iter().copied())
+            );
             let tried = evidence.of_endpoint(Stage::TlsHandshake, host).filter(|o| o.was_run()).count();
             let reset_by = reset_by(evidence, host, &failed, FailureKind::HandshakeReset, ReplyTo::ClientHello);
             let certain = match row.code {
@@ -214,7 +230,7 @@ fn handshake_findings(evidence: &Evidence, host: &str) -> Vec<Finding> {
                 Some((sender, _)) => sender.told_in(finding),
                 None => finding,
             };
-            Some(helps.iter().fold(finding, |finding, line| finding.help(*line)))
+            Some(helps.iter().fold(finding, |finding, line| finding.help(line.clone())))
         })
         .collect()
 }

@@ -10,6 +10,8 @@ use super::{AddressView, Finding, Severity, host::MACHINE};
 use crate::config::Route;
 use crate::evidence::{Evidence, FailureKind, NotRunReason, Observation, Outcome, Stage};
 use crate::target::{Protocol, Target};
+use crate::text;
+use crate::text::Text;
 
 /// How an endpoint, or all of them together, came off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -48,7 +50,7 @@ pub struct Verdict {
     /// Code of the first root finding of severity warning or error; null when there is none.
     pub code: Option<String>,
     /// One sentence.
-    pub summary: String,
+    pub summary: Text,
 }
 
 /// Judges a run by its findings.
@@ -130,70 +132,87 @@ pub(super) fn is_broken_off(observation: &Observation) -> bool {
     }
 }
 
-fn summary(evidence: &Evidence, status: Status, route: Route, root: Option<&Finding>, findings: &[Finding]) -> String {
+fn summary(evidence: &Evidence, status: Status, route: Route, root: Option<&Finding>, findings: &[Finding]) -> Text {
     let over = match route {
-        Route::Private => " over the private network",
-        Route::Public => " over the internet",
-        Route::Mixed => " over private and public addresses",
-        Route::Unknown => "",
+        Route::Private => text!(" over the private network"),
+        Route::Public => text!(" over the internet"),
+        Route::Mixed => text!(" over private and public addresses"),
+        Route::Unknown => Text::empty(),
     };
     match (status, root) {
         (Status::Healthy, _) if evidence.targets.iter().all(|target| target.services.is_empty()) => {
             let on = match route {
-                Route::Private => ", on the private network",
-                Route::Public => ", on the internet",
-                Route::Mixed => ", on the private network and the internet",
-                Route::Unknown => "",
+                Route::Private => text!(", on the private network"),
+                Route::Public => text!(", on the internet"),
+                Route::Mixed => text!(", on the private network and the internet"),
+                Route::Unknown => Text::empty(),
             };
-            format!("{}{on}", who_answers(evidence))
+            text!("{who}{on}", who = who_answers(evidence), on)
         }
-        (Status::Healthy, _) => format!("{}{over}{}", who_answers(evidence), best_rtt(evidence)),
+        (Status::Healthy, _) => {
+            text!("{who}{over}{round_trip}", who = who_answers(evidence), over, round_trip = best_rtt(evidence))
+        }
         (Status::Inconclusive, None) => unmeasured(evidence, findings),
         (_, Some(root)) => {
             let roots = findings.iter().filter(|f| f.is_root() && f.severity >= Severity::Warning).count();
             let more = match roots {
-                0 | 1 => String::new(),
-                _ => format!(" (and {})", counted(roots - 1, "other finding", "other findings")),
+                0 | 1 => Text::empty(),
+                _ => counted(
+                    roots - 1,
+                    text!(" (and 1 other finding)"),
+                    text!(" (and {count} other findings)", count = roots - 1),
+                ),
             };
-            format!("{}{more}", root.summary)
+            text!("{summary}{more}", summary = &root.summary, more)
         }
-        (_, None) => "nothing was found".to_owned(),
+        (_, None) => text!("nothing was found"),
     }
 }
 
 /// What could not be measured, and why as far as is known.
-fn unmeasured(evidence: &Evidence, findings: &[Finding]) -> String {
+fn unmeasured(evidence: &Evidence, findings: &[Finding]) -> Text {
     let open = |target: &&Target| status_of(evidence, findings, target) == Status::Inconclusive;
     let open: Vec<&Target> = evidence.targets.iter().filter(open).collect();
     let cut_off = open.iter().any(|target| is_cut_off(evidence, &target.host));
-    let why = if cut_off { "the run ended before" } else { "nothing was reached, and" };
-    let what = if cut_off { "it was measured" } else { "no cause was found" };
-    format!("{}: {why} {what}", listed(open.iter().map(|target| target.host.as_str())))
+    let why = if cut_off {
+        text!("the run ended before it was measured")
+    } else {
+        text!("nothing was reached, and no cause was found")
+    };
+    text!("{endpoints}: {why}", endpoints = listed(open.iter().map(|target| target.host.as_str())), why)
 }
 
-fn who_answers(evidence: &Evidence) -> String {
+fn who_answers(evidence: &Evidence) -> Text {
     let answered = evidence.targets.iter().filter(|target| cos_answered(evidence, &target.host)).count();
     match evidence.targets.as_slice() {
-        [target] if answered == 1 => format!("COS answers for {target}"),
-        [target] if target.services.is_empty() => format!("{target} has {}", found(evidence, target)),
-        [target] => format!("{target} accepts connections"),
-        targets if targets.iter().all(|target| target.services.is_empty()) => {
-            format!("{} have addresses", counted(targets.len(), "endpoint", "endpoints"))
+        [target] if answered == 1 => text!("COS answers for {target}", target = &target.host),
+        [target] if target.services.is_empty() => {
+            text!("{target} has {found}", target = &target.host, found = found(evidence, target))
         }
-        _ => format!("COS answers for {answered} of {}", counted(evidence.targets.len(), "endpoint", "endpoints")),
+        [target] => text!("{target} accepts connections", target = &target.host),
+        targets if targets.iter().all(|target| target.services.is_empty()) => {
+            text!("{count} endpoints have addresses", count = targets.len())
+        }
+        _ => text!("COS answers for {answered} of {count} endpoints", answered, count = evidence.targets.len()),
     }
 }
 
-fn found(evidence: &Evidence, target: &Target) -> String {
+fn found(evidence: &Evidence, target: &Target) -> Text {
     let views = addresses_of(evidence, &target.host);
-    format!("{}: {}", counted(views.len(), "address", "addresses"), listed(views.iter().map(|view| view.ip)))
+    let addresses = listed(views.iter().map(|view| view.ip));
+    let count = views.len();
+    counted(
+        count,
+        text!("1 address: {addresses}", addresses = &addresses),
+        text!("{count} addresses: {addresses}", count, addresses = &addresses),
+    )
 }
 
-fn best_rtt(evidence: &Evidence) -> String {
+fn best_rtt(evidence: &Evidence) -> Text {
     let views = addresses(evidence);
     let medians = views.iter().flat_map(|view| &view.ports).filter_map(|port| port.kernel_rtt_us);
     medians
         .map(|spread| spread.median)
         .min()
-        .map_or_else(String::new, |us| format!(", round trip {}", milliseconds(us)))
+        .map_or_else(Text::empty, |us| text!(", round trip {time}", time = milliseconds(us)))
 }

@@ -12,6 +12,8 @@ use crate::addr::{self, AddressScope};
 use crate::config::Route;
 use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Outcome, Sample, Stage};
 use crate::latency::Spread;
+use crate::text;
+use crate::text::Text;
 
 /// One address of an endpoint, with everything that was measured about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -197,20 +199,34 @@ pub fn milliseconds(us: u64) -> String {
     }
 }
 
-/// `1 address`, `2 addresses`.
-pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+/// Singular or plural.
+pub(crate) fn counted(number: usize, one: Text, many: Text) -> Text {
+    if number == 1 { one } else { many }
 }
 
-/// A short list: the first three, and how many more. What stands twice is told once.
-pub(crate) fn listed<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+/// A short list of what is the same in every language: the first three, and how many more. What stands twice is told once.
+pub(crate) fn listed<T: ToString>(items: impl IntoIterator<Item = T>) -> Text {
     let mut seen = BTreeSet::new();
     let mut items: Vec<String> =
         items.into_iter().map(|item| item.to_string()).filter(|item| seen.insert(item.clone())).collect();
     let more = items.len().saturating_sub(3);
     items.truncate(3);
     let list = items.join(", ");
-    if more == 0 { list } else { format!("{list} and {more} more") }
+    if more == 0 { Text::literal(list) } else { text!("{list} and {more} more", list, more) }
+}
+
+/// The ways in which some observations failed, each once.
+pub(super) fn failure_words<'a>(failed: impl IntoIterator<Item = &'a Observation>) -> Text {
+    let kinds: BTreeSet<FailureKind> = failed.into_iter().filter_map(|o| o.outcome.failure()).collect();
+    listed_words(kinds.into_iter().map(FailureKind::as_str))
+}
+
+/// A short list of words of a table.
+pub(crate) fn listed_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Text {
+    let words: BTreeSet<&str> = words.into_iter().collect();
+    let more = words.len().saturating_sub(3);
+    let list = Text::list(words.into_iter().take(3).map(Text::word));
+    if more == 0 { list } else { text!("{list} and {more} more", list, more) }
 }
 
 #[cfg(test)]
@@ -231,7 +247,7 @@ mod tests {
         assert_eq!(milliseconds(83), "0.08 ms");
         assert_eq!(milliseconds(35_230), "35.2 ms");
         assert_eq!(milliseconds(1_043_000), "1043 ms");
-        assert_eq!(listed([1, 2, 3, 4]), "1, 2, 3 and 1 more");
-        assert_eq!(listed([2, 1, 2, 1, 2]), "2, 1");
+        assert_eq!(listed([1, 2, 3, 4]).to_string(), "1, 2, 3 and 1 more");
+        assert_eq!(listed([2, 1, 2, 1, 2]).to_string(), "2, 1");
     }
 }

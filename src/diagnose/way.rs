@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 
 use super::codes::{PTH002, PTH003, PTH004};
 use super::path::{PathView, paths};
-use super::reply::{Reply, replies};
+use super::reply::{Reply, away, replies};
 use super::view::{cos_answered, listed};
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
 use crate::evidence::{Evidence, Observation, ObservationId, PathStop, ReplyTo, Stage};
 use crate::target::Target;
+use crate::text;
+use crate::text::Text;
 
 pub(super) fn rule(evidence: &Evidence, _: &Policy) -> Vec<Finding> {
     let views = paths(evidence);
@@ -39,19 +41,21 @@ fn ends(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<Fin
     let last = view.hops.iter().rev().find_map(|hop| Some((hop.ttl, hop.addresses.first()?.address)));
     let summary = match (view.stop, last) {
         (PathStop::Unreachable, Some((ttl, by))) => {
-            format!("the way to {peer} ends at hop {ttl}, {by}, which says that it goes no further")
+            text!("the way to {peer} ends at hop {ttl}, {by}, which says that it goes no further", peer, ttl, by)
         }
-        (_, Some((ttl, by))) => format!("the way to {peer} is seen up to hop {ttl}, {by}; nothing behind it answers"),
-        (_, None) => format!("nothing on the way to {peer} answers, not even the first router"),
+        (_, Some((ttl, by))) => {
+            text!("the way to {peer} is seen up to hop {ttl}, {by}; nothing behind it answers", peer, ttl, by)
+        }
+        (_, None) => text!("nothing on the way to {peer} answers, not even the first router", peer),
     };
     let who = last.map_or_else(
-        || "your network team".to_owned(),
-        |(_, by)| format!("operator of {by}, or of the network behind it"),
+        || text!("your network team"),
+        |(_, by)| text!("operator of {by}, or of the network behind it", by),
     );
     let finding = Finding::new(&PTH002, host, view.observation, summary)
         .citing(connects(evidence, host, view.peer))
-        .help(format!("{who}: look whether it drops or forwards TCP to this address and port"));
-    Some(finding.help("you: `cosprobe trace` shows the hops; some networks let nobody answer, so the last hop seen need not be the one that drops"))
+        .help(text!("{who}: look whether it drops or forwards TCP to this address and port", who));
+    Some(finding.help(text!("you: `cosprobe trace` shows the hops; some networks let nobody answer, so the last hop seen need not be the one that drops")))
 }
 
 /// Packets that go in a circle.
@@ -59,18 +63,19 @@ fn circles(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<
     let host = target.host.as_str();
     let view = views.iter().find(|view| view.stop == PathStop::Loop)?;
     let again = view.repeated?;
-    let summary = format!(
-        "packets to {host} ({}) go in a circle: {} answers at hop {} and again at hop {}",
-        listed(view.peer),
-        again.address,
-        again.first_ttl,
-        again.second_ttl
+    let summary = text!(
+        "packets to {host} ({peer}) go in a circle: {address} answers at hop {first} and again at hop {second}",
+        host,
+        peer = listed(view.peer),
+        address = again.address,
+        first = again.first_ttl,
+        second = again.second_ttl
     );
     let all = evidence.of_endpoint(Stage::Connect, host).filter(|o| o.outcome.failure().is_some()).map(|o| o.id);
     let finding = Finding::new(&PTH003, host, view.observation, summary).citing(all);
-    Some(finding.help(format!(
-        "operator of {}: two routers send packets for this address to each other; correct their routes",
-        again.address
+    Some(finding.help(text!(
+        "operator of {address}: two routers send packets for this address to each other; correct their routes",
+        address = again.address
     )))
 }
 
@@ -84,13 +89,15 @@ fn intercepted(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Opt
         traced.iter().chain(&arrived).filter(|near| is_strange(evidence, host, near.peer)).collect();
     near.sort_by_key(|near| near.peer);
     let first = near.first()?;
-    let than =
-        first.farther.map_or_else(String::new, |farther| format!(", another port of the address at {farther} hops"));
-    let summary = format!(
-        "something {} {} away answers for {host} ({}){than}: a transparent proxy or a portal",
-        first.hops,
-        if first.hops == 1 { "hop" } else { "hops" },
-        listed(near.iter().map(|near| near.peer))
+    let than = first
+        .farther
+        .map_or_else(Text::empty, |farther| text!(", another port of the address at {farther} hops", farther));
+    let summary = text!(
+        "something {hops} away answers for {host} ({peers}){than}: a transparent proxy or a portal",
+        hops = away(first.hops),
+        host,
+        peers = listed(near.iter().map(|near| near.peer)),
+        than
     );
     let severity = if cos_answered(evidence, host) { Severity::Warning } else { Severity::Error };
     let finding = Finding::new(&PTH004, host, first.observation, summary)
@@ -98,8 +105,8 @@ fn intercepted(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Opt
         .citing(near.iter().flat_map(|near| connects(evidence, host, Some(near.peer))))
         .severity(severity)
         .confidence(Confidence::high_if(near.iter().all(|near| near.is_before_gateway) || first.farther.is_some()))
-        .help("network team or ISP: a proxy or portal on the way takes connections to COS; let them pass, or log in to the portal");
-    Some(finding.help("you: use HTTPS: whoever answers there cannot show COS's certificate"))
+        .help(text!("network team or ISP: a proxy or portal on the way takes connections to COS; let them pass, or log in to the portal"));
+    Some(finding.help(text!("you: use HTTPS: whoever answers there cannot show COS's certificate")))
 }
 
 /// Somebody who answers at a peer from nearer than the address is.

@@ -4,12 +4,14 @@ mod decoded;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::page::{Page, words};
+use super::page::Page;
 use crate::diagnose::{AddressView, milliseconds};
 use crate::evidence::{
     Authentication, Evidence, Header, Http, Observation, ObservationId, Outcome, Purpose, RequestIdHint, Stage,
 };
 use crate::target::Protocol;
+use crate::text;
+use crate::text::Text;
 
 /// Headers that are shown elsewhere, or say the same for every answer.
 const ELSEWHERE: &[&str] = &["x-cos-request-id", "x-cos-trace-id", "connection"];
@@ -27,18 +29,16 @@ pub(super) fn show(page: &mut Page, views: &[&AddressView], evidence: &Evidence)
                 .collect();
             if of_port.is_empty() || !port.outcome.is_success() {
                 let why = match &port.outcome {
-                    Outcome::Succeeded => "connected; nothing was asked".to_owned(),
-                    Outcome::Failed { kind, .. } => words(kind),
-                    Outcome::NotRun { because } => format!("not run: {}", words(because)),
-                    Outcome::Unknown => "unknown".to_owned(),
+                    Outcome::Succeeded => text!("connected; nothing was asked"),
+                    outcome => not_answered(outcome),
                 };
-                page.line("", &format!("{} ({}): {why}", socket(view, port.port), scope(view)));
+                page.line(&Text::empty(), &text!("{place}: {why}", place = place(view, port.port), why));
                 page.blank();
                 continue;
             }
             let columns = columns(&of_port);
             let answers: Vec<String> = columns.iter().map(Column::answer).collect();
-            page.raw(&format!("{} ({})", socket(view, port.port), scope(view)));
+            page.tell(&place(view, port.port));
             if let Some((_, first, _)) = shown.iter().find(|(other, _, same)| *other == port.port && *same == answers) {
                 alike(page, first, &columns);
             } else {
@@ -53,7 +53,10 @@ pub(super) fn show(page: &mut Page, views: &[&AddressView], evidence: &Evidence)
         }
     }
     if any_refused {
-        page.line("", "COS explains a request id at https://console.cloud.tencent.com/cos/diagnose");
+        page.line(
+            &Text::empty(),
+            &text!("COS explains a request id at https://console.cloud.tencent.com/cos/diagnose"),
+        );
     }
 }
 
@@ -67,13 +70,22 @@ fn socket(view: &AddressView, port: u16) -> String {
     std::net::SocketAddr::new(view.ip, port).to_string()
 }
 
-fn scope(view: &AddressView) -> String {
-    view.scope.as_str().replace('_', " ")
+fn place(view: &AddressView, port: u16) -> Text {
+    text!("{socket} ({scope})", socket = socket(view, port), scope = Text::word(view.scope.as_str()))
+}
+
+/// Why there is no answer.
+fn not_answered(outcome: &Outcome) -> Text {
+    match outcome {
+        Outcome::Failed { kind, .. } => Text::word(kind),
+        Outcome::NotRun { because } => text!("not run: {because}", because = Text::word(because)),
+        Outcome::Succeeded | Outcome::Unknown => text!("unknown"),
+    }
 }
 
 /// One kind of request on one connection.
 struct Column<'a> {
-    title: String,
+    title: Text,
     observation: &'a Observation,
     http: &'a Http,
 }
@@ -91,7 +103,7 @@ fn columns<'a>(of_port: &[&'a Observation]) -> Vec<Column<'a>> {
         of_port.iter().find_map(|observation| {
             let http = observation.detail.http()?;
             let fits = http.authentication == wanted && http.purpose == Purpose::Probe && http.method == "HEAD";
-            fits.then(|| Column { title: format!("{} HEAD", wanted.word()), observation, http })
+            fits.then(|| Column { title: text!("{who} HEAD", who = Text::word(wanted.word())), observation, http })
         })
     };
     [Authentication::Anonymous, Authentication::Signed].into_iter().filter_map(column).collect()
@@ -99,20 +111,21 @@ fn columns<'a>(of_port: &[&'a Observation]) -> Vec<Column<'a>> {
 
 /// An address that answers as another one did.
 fn alike(page: &mut Page, first: &str, columns: &[Column<'_>]) {
-    let times = columns.iter().filter_map(|column| column.http.first_byte_us).map(milliseconds);
-    let times: Vec<String> = times.collect();
-    page.line("  ", &format!("the same answers as {first}, first byte after {}", times.join(" and ")));
+    let times = columns.iter().filter_map(|column| column.http.first_byte_us);
+    let times = times.map(|us| Text::literal(milliseconds(us)));
+    let times = times.reduce(|one, other| text!("{one} and {other}", one, other));
+    page.line(&text!("  "), &text!("the same answers as {first}, first byte after {times}", first, times));
     for column in columns {
         request_id(page, &column.title, column.http);
     }
 }
 
 fn side_by_side(page: &mut Page, evidence: &Evidence, columns: &[Column<'_>]) {
-    let rows = rows(evidence, columns);
+    let rows = rows(page, evidence, columns);
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).force_no_tty();
     table.set_width(u16::try_from(page.style.width).unwrap_or(80));
-    let titles = columns.iter().map(|column| column.title.clone());
+    let titles = columns.iter().map(|column| page.say(&column.title));
     table.set_header(std::iter::once(String::new()).chain(titles));
     for (name, values) in rows {
         table.add_row(std::iter::once(format!("  {name}")).chain(values));
@@ -134,21 +147,24 @@ fn side_by_side(page: &mut Page, evidence: &Evidence, columns: &[Column<'_>]) {
 }
 
 /// The rows of the table: a name, and a value for each column. Rows that no column has a value for are left out.
-fn rows(evidence: &Evidence, columns: &[Column<'_>]) -> Vec<(String, Vec<String>)> {
+fn rows(page: &Page, evidence: &Evidence, columns: &[Column<'_>]) -> Vec<(String, Vec<String>)> {
     let mut rows: Vec<(String, Vec<String>)> = Vec::new();
-    let mut add = |name: &str, value: &dyn Fn(&Column<'_>) -> Option<String>| {
-        let values: Vec<Option<String>> = columns.iter().map(value).collect();
+    let mut add = |name: Text, value: &dyn Fn(&Column<'_>) -> Option<Text>| {
+        let values: Vec<Option<Text>> = columns.iter().map(value).collect();
         if values.iter().any(Option::is_some) {
-            rows.push((name.to_owned(), values.into_iter().map(|v| v.unwrap_or_else(|| "-".to_owned())).collect()));
+            let said = values.into_iter().map(|value| value.map_or_else(|| "-".to_owned(), |value| page.say(&value)));
+            rows.push((page.say(&name), said.collect()));
         }
     };
-    let time = |us: Option<u64>| us.map(milliseconds);
-    add("TCP connect", &|c| time(ancestor(evidence, c.observation, Stage::Connect).and_then(connect_us)));
-    add("TLS handshake", &|c| time(ancestor(evidence, c.observation, Stage::TlsHandshake).and_then(|o| o.elapsed_us)));
-    add("request sent", &|c| time(c.http.send_us));
-    add("first byte", &|c| time(c.http.first_byte_us));
-    add("complete", &|c| time(c.http.total_us));
-    add("status", &|c| Some(status(c.observation, c.http)));
+    let time = |us: Option<u64>| us.map(|us| Text::literal(milliseconds(us)));
+    add(text!("TCP connect"), &|c| time(ancestor(evidence, c.observation, Stage::Connect).and_then(connect_us)));
+    add(text!("TLS handshake"), &|c| {
+        time(ancestor(evidence, c.observation, Stage::TlsHandshake).and_then(|o| o.elapsed_us))
+    });
+    add(text!("request sent"), &|c| time(c.http.send_us));
+    add(text!("first byte"), &|c| time(c.http.first_byte_us));
+    add(text!("complete"), &|c| time(c.http.total_us));
+    add(text!("status"), &|c| Some(status(c.observation, c.http)));
     let mut names: Vec<&str> = Vec::new();
     for header in columns.iter().flat_map(|column| &column.http.headers) {
         if !names.contains(&header.name.as_str()) && !ELSEWHERE.contains(&header.name.as_str()) {
@@ -156,12 +172,12 @@ fn rows(evidence: &Evidence, columns: &[Column<'_>]) -> Vec<(String, Vec<String>
         }
     }
     for name in names {
-        add(name, &|c| header(&c.http.headers, name));
+        add(Text::literal(name), &|c| header(&c.http.headers, name));
     }
     rows
 }
 
-fn header(headers: &[Header], name: &str) -> Option<String> {
+fn header(headers: &[Header], name: &str) -> Option<Text> {
     headers.iter().find(|header| header.name == name).map(|header| decoded::decoded(name, &header.value))
 }
 
@@ -184,16 +200,11 @@ fn connect_us(observation: &Observation) -> Option<u64> {
     samples.iter().find(|sample| sample.outcome.is_success()).and_then(|sample| sample.elapsed_us)
 }
 
-fn status(observation: &Observation, http: &Http) -> String {
-    match (&observation.outcome, http.status) {
-        (_, Some(status)) => {
-            let whose = if http.is_from_cos() { "" } else { ", not COS" };
-            format!("{status} {}{whose}", reason_phrase(status)).trim_end().to_owned()
-        }
-        (Outcome::NotRun { because }, None) => format!("not run: {}", words(because)),
-        (Outcome::Failed { kind, .. }, None) => words(kind),
-        (Outcome::Succeeded | Outcome::Unknown, None) => "unknown".to_owned(),
-    }
+fn status(observation: &Observation, http: &Http) -> Text {
+    let Some(status) = http.status else { return not_answered(&observation.outcome) };
+    let phrase = reason_phrase(status);
+    let told = if phrase.is_empty() { status.to_string() } else { format!("{status} {phrase}") };
+    if http.is_from_cos() { Text::literal(told) } else { text!("{status}, not COS", status = told) }
 }
 
 /// The words that RFC 9110 gives the codes that COS answers with.
@@ -224,49 +235,55 @@ const fn reason_phrase(status: u16) -> &'static str {
 }
 
 /// The request id on a line of its own, ready to be copied, and what can be inferred from it.
-fn request_id(page: &mut Page, title: &str, http: &Http) {
+fn request_id(page: &mut Page, title: &Text, http: &Http) {
     let Some(id) = http.request_id() else { return };
-    page.raw(&format!("  request id of the {title}:"));
+    page.tell(&text!("  request id of the {title}:", title));
     page.raw(&format!("  {id}"));
     if let Some(hint) = RequestIdHint::decode(id) {
-        page.line("    ", &format!("inferred: it arrived {} at front end {}", hint.at, hint.front_end));
+        let (at, front_end) = (hint.at.to_string(), hint.front_end.to_string());
+        page.line(&text!("    "), &text!("inferred: it arrived {at} at front end {front_end}", at, front_end));
     }
 }
 
 /// Every further request: why a HEAD was refused, other ways to sign, the write probe.
 fn further(page: &mut Page, observation: &Observation) {
     if let Some(search) = observation.detail.bucket_search().filter(|search| search.is_found()) {
-        page.line("  ", &format!("found in another region: {} ({})", search.region, search.host));
+        let (region, host) = (&search.region, &search.host);
+        page.line(&text!("  "), &text!("found in another region: {region} ({host})", region, host));
     }
     let Some(http) = observation.detail.http().filter(|http| http.purpose != Purpose::Probe) else { return };
     let what = match http.purpose {
         Purpose::Probe | Purpose::Unknown => return,
-        Purpose::Reason => "asked why by a GET, which needs another right than the HEAD",
-        Purpose::Hypothesis => "signed otherwise",
-        Purpose::CanaryLook => "write probe, look",
-        Purpose::CanaryWrite => "write probe, write",
-        Purpose::CanaryRead => "write probe, read back",
-        Purpose::CanaryDelete => "write probe, delete",
+        Purpose::Reason => text!("asked why by a GET, which needs another right than the HEAD"),
+        Purpose::Hypothesis => text!("signed otherwise"),
+        Purpose::CanaryLook => text!("write probe, look"),
+        Purpose::CanaryWrite => text!("write probe, write"),
+        Purpose::CanaryRead => text!("write probe, read back"),
+        Purpose::CanaryDelete => text!("write probe, delete"),
     };
-    let how = http.hypothesis.map_or_else(String::new, |hypothesis| format!(" ({})", words(&hypothesis)));
-    let who = http.authentication.word();
-    let over = if http.protocol == Protocol::Http { " over HTTP" } else { "" };
+    let how = http.hypothesis.map(|hypothesis| text!(" ({how})", how = Text::word(hypothesis)));
+    let who = Text::word(http.authentication.word());
+    let over = (http.protocol == Protocol::Http).then(|| text!(" over HTTP"));
     let same = match http.body_matches {
-        Some(true) => ", the content is what was written",
-        Some(false) => ", the content is not what was written",
-        None => "",
+        Some(true) => text!(", the content is what was written"),
+        Some(false) => text!(", the content is not what was written"),
+        None => Text::empty(),
     };
     let status = status(observation, http);
-    page.line("  ", &format!("{what}{how}: {who} {} {}{over}: {status}{same}", http.method, http.path));
+    let request = format!("{} {}", http.method, http.path);
+    page.line(
+        &text!("  "),
+        &text!("{what}{how}: {who} {request}{over}: {status}{same}", what, how, who, request, over, status, same),
+    );
     if let Some(error) = &http.error {
-        page.line("    ", &format!("Code: {}", error.code));
+        page.line(&text!("    "), &text!("Code: {code}", code = &error.code));
         if !error.message.is_empty() {
-            page.line("    ", &format!("Message: {}", error.message));
+            page.line(&text!("    "), &text!("Message: {message}", message = &error.message));
         }
         let named = [("Resource", &error.resource), ("ServerTime", &error.server_time), ("TraceId", &error.trace_id)];
         for (name, value) in named {
             if let Some(value) = value {
-                page.line("    ", &format!("{name}: {value}"));
+                page.line(&text!("    "), &Text::literal(format!("{name}: {value}")));
             }
         }
         if let Some(id) = error.request_id.as_deref().or(http.request_id()) {

@@ -1,24 +1,28 @@
 //! How this machine looks names up, and what machine it is, in a few lines.
 
+use std::net::SocketAddr;
+
 use super::page::Page;
 use crate::evidence::{
     Evidence, Metadata, NotRunReason, Outcome, ResolverConfiguration, Routes, SkippedLine, Stage, Stub,
 };
+use crate::text;
+use crate::text::Text;
 
 /// Skipped lines that are shown of one file.
 const MOST_SKIPPED: usize = 3;
 
 /// Shows what the host stage found out.
 pub(super) fn show(page: &mut Page, evidence: &Evidence) {
-    page.raw("this machine");
+    page.tell(&text!("this machine"));
     let of_host = || evidence.of_stage(Stage::Host);
     for observation in of_host() {
         let not_wanted = Outcome::NotRun { because: NotRunReason::NotWanted };
         if let Some(metadata) = observation.detail.metadata().filter(|_| observation.outcome != not_wanted) {
-            page.line("  VM           ", &metadata_line(metadata, &observation.outcome));
+            page.field(&text!("VM"), &metadata_line(metadata, &observation.outcome));
         }
         if let Some(container) = observation.detail.machine().and_then(|machine| machine.container.as_ref()) {
-            page.line("  container    ", container);
+            page.field(&text!("container"), &Text::literal(container));
         }
     }
     for routes in of_host().filter_map(|observation| observation.detail.routes()) {
@@ -40,24 +44,25 @@ pub(super) fn show(page: &mut Page, evidence: &Evidence) {
     page.blank();
 }
 
-fn metadata_line(metadata: &Metadata, outcome: &Outcome) -> String {
+fn metadata_line(metadata: &Metadata, outcome: &Outcome) -> Text {
     match outcome {
         Outcome::Succeeded => {
             let address = match (metadata.public_ipv4, metadata.has_no_public_ipv4) {
-                (Some(ip), _) => format!("public address {ip}"),
-                (None, true) => "no public address".to_owned(),
-                (None, false) => "public address not told".to_owned(),
+                (Some(ip), _) => text!("public address {ip}", ip),
+                (None, true) => text!("no public address"),
+                (None, false) => text!("public address not told"),
             };
             let known = [&metadata.instance_id, &metadata.zone, &metadata.vpc_id];
-            let known = known.into_iter().flatten().map(String::as_str);
-            known.chain([address.as_str()]).collect::<Vec<_>>().join(", ")
+            Text::list(known.into_iter().flatten().map(Text::literal).chain([address]))
         }
         Outcome::NotRun { because: NotRunReason::NotTencentMachine } => {
-            "nothing shows that this is a Tencent VM (`--metadata always` asks anyway)".to_owned()
+            text!("nothing shows that this is a Tencent VM (`--metadata always` asks anyway)")
         }
-        Outcome::NotRun { because } => format!("not asked: {}", super::page::words(because)),
-        Outcome::Failed { kind, .. } => format!("no answer from the metadata service: {}", super::page::words(kind)),
-        Outcome::Unknown => "unknown".to_owned(),
+        Outcome::NotRun { because } => text!("not asked: {because}", because = Text::word(because)),
+        Outcome::Failed { kind, .. } => {
+            text!("no answer from the metadata service: {kind}", kind = Text::word(kind))
+        }
+        Outcome::Unknown => text!("unknown"),
     }
 }
 
@@ -65,60 +70,67 @@ fn metadata_line(metadata: &Metadata, outcome: &Outcome) -> String {
 fn routing_lines(page: &mut Page, routes: &Routes) {
     for tunnel in routes.interfaces.iter().filter(|interface| interface.is_tunnel && interface.is_up) {
         let addresses = tunnel.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        page.line("  tunnel       ", &format!("{} {addresses}", tunnel.name));
+        page.field(&text!("tunnel"), &Text::literal(format!("{} {addresses}", tunnel.name)));
     }
     for rule in &routes.rules {
-        page.line("  routing rule ", &format!("{}: {}", rule.priority, rule.text));
+        page.field(&text!("routing rule"), &Text::literal(format!("{}: {}", rule.priority, rule.text)));
     }
     for route in &routes.link_local {
         let way = [("via", route.gateway.map(|ip| ip.to_string())), ("dev", route.interface.clone())];
         let way = way.into_iter().filter_map(|(word, value)| Some(format!(" {word} {}", value?))).collect::<String>();
-        page.line("  route        ", &format!("{} {}{way}", route.destination, route.kind.as_str()));
+        page.field(&text!("route"), &Text::literal(format!("{} {}{way}", route.destination, route.kind.as_str())));
     }
 }
 
 fn resolver_lines(page: &mut Page, configuration: &ResolverConfiguration) {
     if !configuration.sources.is_empty() {
-        page.line("  order        ", &configuration.sources.join(" "));
+        page.field(&text!("order"), &Text::literal(configuration.sources.join(" ")));
     }
     let servers = match configuration.servers.as_slice() {
-        [] => "no name server".to_owned(),
-        servers => servers.iter().map(|server| server.ip().to_string()).collect::<Vec<_>>().join(" "),
+        [] => text!("no name server"),
+        servers => Text::literal(addresses(servers)),
     };
-    page.line("  name servers ", &format!("{servers} ({})", configuration.path));
+    page.field(&text!("name servers"), &text!("{servers} ({path})", servers, path = &configuration.path));
     if !configuration.search.is_empty() {
         let ndots = configuration.ndots.unwrap_or(1);
         let search = configuration.search.join(" ");
-        page.line("  search list  ", &format!("{search}; tried first for names with fewer than {ndots} dots"));
+        let told = text!("{search}; tried first for names with fewer than {ndots} dots", search, ndots);
+        page.field(&text!("search list"), &told);
     }
     if let Some(stub) = configuration.stub {
-        let behind = configuration.behind_stub.iter().map(|server| server.ip().to_string()).collect::<Vec<_>>();
-        let behind = if behind.is_empty() { String::new() } else { format!(", which asks {}", behind.join(" ")) };
-        page.line("  in between   ", &format!("{}{behind}", stub_word(stub)));
+        let behind = addresses(&configuration.behind_stub);
+        let behind = (!behind.is_empty()).then(|| text!(", which asks {behind}", behind));
+        page.field(&text!("in between"), &text!("{stub}{behind}", stub = stub_word(stub), behind));
     }
     if configuration.has_nscd {
-        page.line("  cache        ", "nscd");
+        page.field(&text!("cache"), &Text::literal("nscd"));
     }
     skipped_lines(page, &configuration.path, &configuration.skipped);
 }
 
-const fn stub_word(stub: Stub) -> &'static str {
+/// Addresses without their ports, with blanks between them.
+fn addresses(servers: &[SocketAddr]) -> String {
+    servers.iter().map(|server| server.ip().to_string()).collect::<Vec<_>>().join(" ")
+}
+
+const fn stub_word(stub: Stub) -> Text {
     match stub {
-        Stub::SystemdResolved => "systemd-resolved",
-        Stub::Docker => "Docker's name server",
-        Stub::NodeLocalDns => "NodeLocal DNSCache",
-        Stub::ClusterDns => "the cluster's name server",
-        Stub::Loopback => "a name server on this machine",
-        Stub::Unknown => "something unknown",
+        Stub::SystemdResolved => text!("systemd-resolved"),
+        Stub::Docker => text!("Docker's name server"),
+        Stub::NodeLocalDns => text!("NodeLocal DNSCache"),
+        Stub::ClusterDns => text!("the cluster's name server"),
+        Stub::Loopback => text!("a name server on this machine"),
+        Stub::Unknown => text!("something unknown"),
     }
 }
 
 fn skipped_lines(page: &mut Page, path: &str, skipped: &[SkippedLine]) {
     for line in skipped.iter().take(MOST_SKIPPED) {
-        page.line("  skipped      ", &format!("{path}, line {}: {}", line.line, line.problem));
+        let (number, problem) = (line.line, Text::phrase(&line.problem));
+        page.field(&text!("skipped"), &text!("{path}, line {number}: {problem}", path, number, problem));
     }
     let more = skipped.len().saturating_sub(MOST_SKIPPED);
     if more > 0 {
-        page.line("  skipped      ", &format!("{path}: {more} or more further lines"));
+        page.field(&text!("skipped"), &text!("{path}: {more} or more further lines", path, more));
     }
 }

@@ -7,10 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::page::{Page, words};
-use super::{FORMAT_VERSION, Style, View};
+use super::page::Page;
+use super::{FORMAT_VERSION, Style};
 use crate::diagnose::{HopAddress, HopFlag, HopView, PathEnd, PathView, Spread};
 use crate::evidence::{FailureKind, HopAnswer, Observation, Outcome, PathProtocol, PathStop};
+use crate::text;
+use crate::text::{Language, Text};
 
 /// Silent hops at the end of a path that stand in lines of their own.
 const MOST_SILENT: usize = 2;
@@ -39,8 +41,8 @@ pub fn trace_json(paths: &[PathView], evidence: &[Observation]) -> String {
 }
 
 /// All paths in tables; the text ends with a line end.
-pub fn path_tables(paths: &[PathView]) -> String {
-    let mut page = Page::new(Style { width: 80, color: false, view: View::Addresses });
+pub fn path_tables(paths: &[PathView], language: Language) -> String {
+    let mut page = Page::new(Style { language, ..Style::default() });
     for (index, path) in paths.iter().enumerate() {
         if index > 0 {
             page.blank();
@@ -51,25 +53,25 @@ pub fn path_tables(paths: &[PathView]) -> String {
 }
 
 fn one(page: &mut Page, path: &PathView) {
-    let to = path.peer.map_or_else(String::new, |peer| {
+    let what = path.peer.map_or(Text::literal(&path.endpoint), |peer| {
         let place = if path.protocol == PathProtocol::Icmp { peer.ip().to_string() } else { peer.to_string() };
         // An address as the target is its own name.
         if path.endpoint == peer.ip().to_string() {
-            format!("{place}, ")
+            Text::literal(place)
         } else {
-            format!("{} at {place}, ", path.endpoint)
+            text!("{endpoint} at {place}", endpoint = &path.endpoint, place)
         }
     });
-    let from = path.source.map_or_else(String::new, |source| format!(" from {source}"));
-    let what = if to.is_empty() { format!("{}, ", path.endpoint) } else { to };
-    page.line("", &format!("{what}by {}{from}", path.protocol.describe()));
+    let from = path.source.map(|source| text!(" from {source}", source));
+    let protocol = Text::phrase(path.protocol.describe());
+    page.line(&Text::empty(), &text!("{what}, by {protocol}{from}", what, protocol, from));
     let end = path.last_answer_ttl.map_or(0, usize::from);
     let (known, silent) = path.hops.split_at(end.min(path.hops.len()));
     let silent_shown = if silent.len() > MOST_SILENT + 1 { MOST_SILENT } else { silent.len() };
     let shown: Vec<&HopView> = known.iter().chain(&silent[..silent_shown]).collect();
     if !shown.is_empty() {
         page.blank();
-        for line in table(&shown).lines() {
+        for line in table(&shown, page.style.language).lines() {
             page.raw(line);
         }
         if let (Some(first), Some(last)) = (silent.get(silent_shown), silent.last()) {
@@ -77,14 +79,15 @@ fn one(page: &mut Page, path: &PathView) {
         }
     }
     page.blank();
-    page.line("", &sentence(path));
+    page.line(&Text::empty(), &sentence(path));
 }
 
-fn table(hops: &[&HopView]) -> String {
+fn table(hops: &[&HopView], language: Language) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).force_no_tty().set_header(["ttl", "address", "", "rtt ms", "loss"]);
+    let header = [text!("ttl"), text!("address"), Text::empty(), text!("rtt ms"), text!("loss")];
+    table.load_style(presets::NOTHING).force_no_tty().set_header(header.map(|word| word.say(language)));
     for hop in hops {
-        table.add_rows(rows(hop));
+        table.add_rows(rows(hop, language));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -98,8 +101,8 @@ fn table(hops: &[&HopView]) -> String {
 }
 
 /// The line of a hop, and one for each further address.
-fn rows(hop: &HopView) -> Vec<[String; 5]> {
-    let flags = hop.flags.iter().map(|flag| flag.as_str()).collect::<Vec<_>>().join(", ");
+fn rows(hop: &HopView, language: Language) -> Vec<[String; 5]> {
+    let flags = Text::list(hop.flags.iter().map(|flag| Text::word(flag.as_str()))).say(language);
     let ttl = hop.ttl.to_string();
     let unanswered = hop.sent.saturating_sub(hop.answered);
     let loss = (unanswered * 100).checked_div(hop.sent).map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"));
@@ -143,59 +146,72 @@ fn milliseconds(us: u64) -> f64 {
 }
 
 /// Where the path ends and why.
-fn sentence(path: &PathView) -> String {
+fn sentence(path: &PathView) -> Text {
     match (&path.outcome, path.stop, &path.end) {
-        (Outcome::NotRun { because }, ..) if path.hops.is_empty() => format!("not traced: {}", words(because)),
-        (Outcome::NotRun { because }, ..) => format!("not traced to its end: {}", words(because)),
+        (Outcome::NotRun { because }, ..) if path.hops.is_empty() => {
+            text!("not traced: {because}", because = Text::word(because))
+        }
+        (Outcome::NotRun { because }, ..) => {
+            text!("not traced to its end: {because}", because = Text::word(because))
+        }
         (_, PathStop::Reached, Some(end)) => {
             let hint = if path.is_answered_too_near {
-                "; there is a gateway before it, so a device nearby answers in its place, or the network hides its hops"
+                text!(
+                    "; there is a gateway before it, so a device nearby answers in its place, or the network hides its hops"
+                )
             } else if path.hops.iter().any(|hop| hop.flags.contains(&HopFlag::Unnamed)) {
-                "; this kernel does not tell who answered before: that needs Linux 5.8 or --udp"
+                text!("; this kernel does not tell who answered before: that needs Linux 5.8 or --udp")
             } else {
-                ""
+                Text::empty()
             };
-            format!("reached at TTL {}: {}{hint}", end.ttl, reached_by(end, path.protocol))
+            text!("reached at TTL {ttl}: {how}{hint}", ttl = end.ttl, how = reached_by(end, path.protocol), hint)
         }
         (_, PathStop::Unreachable, Some(end)) => {
             let who = match end.from {
-                Some(from) if Some(from) == path.source => format!("this machine itself ({from})"),
-                Some(from) => from.to_string(),
-                None => "somebody".to_owned(),
+                Some(from) if Some(from) == path.source => text!("this machine itself ({from})", from),
+                Some(from) => Text::literal(from.to_string()),
+                None => text!("somebody"),
             };
-            format!("not reached: {who} reports at TTL {}: {}", end.ttl, reported(end, path))
+            text!("not reached: {who} reports at TTL {ttl}: {what}", who, ttl = end.ttl, what = reported(end, path))
         }
         (_, PathStop::Loop, _) => {
-            let circle = path.repeated.map_or_else(String::new, |repeated| {
-                format!(
-                    ": {} answers at TTL {} and again at {}",
-                    repeated.address, repeated.first_ttl, repeated.second_ttl
-                )
+            let circle = path.repeated.map(|again| {
+                let (first, second) = (again.first_ttl, again.second_ttl);
+                let address = again.address;
+                text!(": {address} answers at TTL {first} and again at {second}", address, first, second)
             });
-            format!("not reached: packets go in a circle{circle}")
+            text!("not reached: packets go in a circle{circle}", circle)
         }
         (_, PathStop::TtlLimit, _) => {
-            format!("not reached: routers still answer at TTL {}; a larger --max-ttl may reach it", path.hops.len())
+            let ttl = path.hops.len();
+            text!("not reached: routers still answer at TTL {ttl}; a larger --max-ttl may reach it", ttl)
         }
         (Outcome::Failed { kind: FailureKind::Other | FailureKind::NotPermitted, message: Some(message), .. }, ..) => {
-            format!("not traced: {message}")
+            text!("not traced: {message}", message)
         }
-        (Outcome::Failed { kind, message: Some(message), .. }, ..) => format!("not traced: {}: {message}", words(kind)),
-        (Outcome::Failed { kind, .. }, PathStop::NotSent, _) => format!("not traced: {}", words(kind)),
-        (_, PathStop::Silent, _) => {
-            let tried = path.hops.len();
-            let hint = match path.protocol {
-                PathProtocol::Tcp => "",
-                _ => "; many hosts do not answer this, TCP tells more",
-            };
-            match path.last_answer_ttl.zip(last_router(path)) {
-                Some((ttl, router)) => format!(
-                    "not reached: nothing answers beyond TTL {ttl} ({router}) up to {tried}; a device behind it drops the packets or their answers{hint}"
-                ),
-                None => format!("not reached: nothing answers at any TTL up to {tried}{hint}"),
-            }
+        (Outcome::Failed { kind, message: Some(message), .. }, ..) => {
+            text!("not traced: {kind}: {message}", kind = Text::word(kind), message)
         }
-        _ => "it is not known how far it is".to_owned(),
+        (Outcome::Failed { kind, .. }, PathStop::NotSent, _) => text!("not traced: {kind}", kind = Text::word(kind)),
+        (_, PathStop::Silent, _) => silent(path),
+        _ => text!("it is not known how far it is"),
+    }
+}
+
+/// Where the answers end.
+fn silent(path: &PathView) -> Text {
+    let tried = path.hops.len();
+    let is_tcp = path.protocol == PathProtocol::Tcp;
+    let hint = (!is_tcp).then(|| text!("; many hosts do not answer this, TCP tells more"));
+    match path.last_answer_ttl.zip(last_router(path)) {
+        Some((ttl, router)) => text!(
+            "not reached: nothing answers beyond TTL {ttl} ({router}) up to {tried}; a device behind it drops the packets or their answers{hint}",
+            ttl,
+            router,
+            tried,
+            hint
+        ),
+        None => text!("not reached: nothing answers at any TTL up to {tried}{hint}", tried, hint),
     }
 }
 
@@ -204,13 +220,13 @@ fn last_router(path: &PathView) -> Option<IpAddr> {
     last.addresses.first().map(|address| address.address)
 }
 
-fn reached_by(end: &PathEnd, protocol: PathProtocol) -> String {
+fn reached_by(end: &PathEnd, protocol: PathProtocol) -> Text {
     match (end.answer, protocol) {
-        (HopAnswer::SynAck, _) => "the port is open (SYN-ACK)".to_owned(),
-        (HopAnswer::Rst, _) => "the connection is refused (RST)".to_owned(),
-        (HopAnswer::EchoReply, _) => "it answers the echo request".to_owned(),
-        (_, PathProtocol::Udp) => format!("it answers the datagram (ICMP {})", type_and_code(end)),
-        _ => format!("it answers with an ICMP error ({})", type_and_code(end)),
+        (HopAnswer::SynAck, _) => text!("the port is open (SYN-ACK)"),
+        (HopAnswer::Rst, _) => text!("the connection is refused (RST)"),
+        (HopAnswer::EchoReply, _) => text!("it answers the echo request"),
+        (_, PathProtocol::Udp) => text!("it answers the datagram (ICMP {icmp})", icmp = type_and_code(end)),
+        _ => text!("it answers with an ICMP error ({icmp})", icmp = type_and_code(end)),
     }
 }
 
@@ -221,9 +237,9 @@ fn type_and_code(end: &PathEnd) -> String {
     }
 }
 
-fn reported(end: &PathEnd, path: &PathView) -> String {
-    let kind = path.outcome.failure().map_or_else(|| "unreachable".to_owned(), |kind| words(&kind));
-    format!("{kind} (ICMP {})", type_and_code(end))
+fn reported(end: &PathEnd, path: &PathView) -> Text {
+    let kind = path.outcome.failure().map_or(text!("unreachable"), Text::word);
+    text!("{kind} (ICMP {icmp})", kind, icmp = type_and_code(end))
 }
 
 /// One document for each path, as `mtr --json` writes them.
@@ -303,13 +319,13 @@ ttl  address               rtt ms          loss
 
 reached at TTL 3: the port is open (SYN-ACK)
 ";
-        assert_eq!(path_tables(&reached()), expected);
+        assert_eq!(path_tables(&reached(), Language::English), expected);
     }
 
     #[test]
     fn the_last_line_tells_where_the_way_ends() {
         let last = |outcome: Value, stop: &str, hops: Value| {
-            let text = path_tables(&traced(&outcome, stop, &hops));
+            let text = path_tables(&traced(&outcome, stop, &hops), Language::English);
             text.rsplit("\n\n").next().unwrap_or_default().replace('\n', " ").trim().to_owned()
         };
         let failed = |kind: &str| json!({"status": "failed", "kind": kind});
@@ -338,15 +354,17 @@ reached at TTL 3: the port is open (SYN-ACK)
     fn an_old_kernel_is_told() {
         let hops = json!([{"ttl": 1, "probes": [{"round": 1, "answer": "unnamed"}]},
             {"ttl": 2, "probes": [probe("syn_ack", "203.0.113.10", 5)]}]);
-        let text = path_tables(&traced(&json!({"status": "succeeded"}), "reached", &hops));
+        let text = path_tables(&traced(&json!({"status": "succeeded"}), "reached", &hops), Language::English);
         assert!(text.contains("unnamed") && text.contains("Linux 5.8"), "{text}");
     }
 
     #[test]
     fn many_silent_hops_stand_in_one_line() {
         let hops: Vec<Value> = (1..=30).map(|ttl| json!({"ttl": ttl, "probes": [{"round": 1}]})).collect();
-        let text =
-            path_tables(&traced(&json!({"status": "failed", "kind": "connect_timeout"}), "silent", &hops.into()));
+        let text = path_tables(
+            &traced(&json!({"status": "failed", "kind": "connect_timeout"}), "silent", &hops.into()),
+            Language::English,
+        );
         assert!(text.contains("\n3-30  *\n"), "{text}");
     }
 

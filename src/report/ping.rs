@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::page::words;
 use crate::diagnose::PeerSeries;
 use crate::evidence::{Outcome, Sample};
+use crate::text;
+use crate::text::{Language, Text};
 
 pub use document::PingDocument;
 use document::{Summary, Unresolved};
@@ -65,7 +66,7 @@ pub struct Pinged {
 }
 
 /// One connect in one line, with its line end; empty where the format has no such lines.
-pub fn ping_line(pinged: &Pinged, format: PingFormat, with_time: bool) -> String {
+pub fn ping_line(pinged: &Pinged, format: PingFormat, with_time: bool, language: Language) -> String {
     match format {
         PingFormat::Json => String::new(),
         PingFormat::Jsonl => event("probe", pinged),
@@ -85,40 +86,66 @@ pub fn ping_line(pinged: &Pinged, format: PingFormat, with_time: bool) -> String
             let port = port_of(*peer).map_or_else(String::new, |port| port.to_string());
             format!("{at},{endpoint},{},{port},{round},{outcome},{figures}\n", peer.ip())
         }
-        PingFormat::Table => format!("{}\n", line(pinged, with_time)),
+        PingFormat::Table => format!("{}\n", line(pinged, with_time).say(language)),
     }
 }
 
-fn line(pinged: &Pinged, with_time: bool) -> String {
+fn line(pinged: &Pinged, with_time: bool) -> Text {
     let Pinged { at, number, sample, .. } = pinged;
     let peer = peer_words(pinged.peer);
-    let [connected, not_connected] = match port_of(pinged.peer) {
-        Some(_) => ["Connected to", "Not connected to"],
-        None => ["Reply from", "No reply from"],
-    };
     let time = if with_time { format!("[{}] ", at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ")) } else { String::new() };
-    let elapsed = sample.elapsed_us.map_or_else(String::new, exact_milliseconds);
+    let elapsed = sample.elapsed_us.map(exact_milliseconds);
     let lost = match sample.syn_retransmits {
-        Some(1) => ", 1 SYN lost".to_owned(),
-        Some(count) if count > 1 => format!(", {count} SYN lost"),
-        _ => String::new(),
+        Some(count) if count > 0 => text!(", {count} SYN lost", count),
+        _ => Text::empty(),
     };
-    let warm_up = if pinged.is_warm_up { " (warm-up)" } else { "" };
+    let warm_up = pinged.is_warm_up.then(|| text!(" (warm-up)"));
     match &sample.outcome {
         Outcome::Succeeded => {
-            let kernel =
-                sample.kernel_rtt_us.map_or_else(String::new, |us| format!(", RTT {}", exact_milliseconds(us.into())));
-            format!("{time}{connected} {peer}: number={number} time={elapsed}{kernel}{lost}{warm_up}")
+            let what = match port_of(pinged.peer) {
+                Some(_) => text!("Connected to {peer}", peer),
+                None => text!("Reply from {peer}", peer),
+            };
+            let kernel = sample.kernel_rtt_us.map(|us| text!(", RTT {time}", time = exact_milliseconds(us.into())));
+            let elapsed = elapsed.unwrap_or_default();
+            text!(
+                "{time}{what}: number={number} time={elapsed}{kernel}{lost}{warm_up}",
+                time,
+                what,
+                number,
+                elapsed,
+                kernel,
+                lost,
+                warm_up
+            )
         }
         Outcome::Failed { kind, from, .. } => {
-            let by = from.map_or_else(String::new, |from| format!(", says {from}"));
-            let after = if elapsed.is_empty() { String::new() } else { format!(" after {elapsed}") };
+            let what = match port_of(pinged.peer) {
+                Some(_) => text!("Not connected to {peer}", peer),
+                None => text!("No reply from {peer}", peer),
+            };
+            let by = from.map(|from| text!(", says {from}", from));
+            let after = elapsed.map(|time| text!(" after {time}", time));
             // Where traffic is balanced over several ways, the port tells which one it was.
-            let port = sample.local.map_or_else(String::new, |local| format!(", from port {}", local.port()));
-            format!("{time}{not_connected} {peer}: number={number} {}{by}{after}{lost}{port}{warm_up}", words(kind))
+            let port = sample.local.map(|local| text!(", from port {port}", port = local.port()));
+            text!(
+                "{time}{what}: number={number} {kind}{by}{after}{lost}{port}{warm_up}",
+                time,
+                what,
+                number,
+                kind = Text::word(kind),
+                by,
+                after,
+                lost,
+                port,
+                warm_up
+            )
         }
-        Outcome::NotRun { because } => format!("{time}{peer}: number={number} not run: {}", words(because)),
-        Outcome::Unknown => format!("{time}{peer}: number={number} unknown"),
+        Outcome::NotRun { because } => {
+            let because = Text::word(because);
+            text!("{time}{peer}: number={number} not run: {because}", time, peer, number, because)
+        }
+        Outcome::Unknown => text!("{time}{peer}: number={number} unknown", time, peer, number),
     }
 }
 
@@ -156,18 +183,15 @@ pub struct AddressChange {
 }
 
 /// A change in one line, with its line end.
-pub fn address_line(change: &AddressChange, format: PingFormat) -> String {
+pub fn address_line(change: &AddressChange, format: PingFormat, language: Language) -> String {
     let list = |sign: &str, ips: &[IpAddr]| {
         ips.iter().flat_map(|ip| [" ".to_owned(), sign.to_owned(), ip.to_string()]).collect::<String>()
     };
     match format {
         PingFormat::Table => {
-            format!(
-                "{} now resolves otherwise:{}{}\n",
-                change.endpoint,
-                list("+", &change.come),
-                list("-", &change.gone)
-            )
+            let (endpoint, come, gone) = (&change.endpoint, list("+", &change.come), list("-", &change.gone));
+            let told = text!("{endpoint} now resolves otherwise:{come}{gone}", endpoint, come, gone);
+            format!("{}\n", told.say(language))
         }
         PingFormat::Jsonl => event("addresses", change),
         PingFormat::Json | PingFormat::Csv => String::new(),
@@ -225,10 +249,16 @@ impl PingRun {
 }
 
 /// What stands at the end; empty where the format has nothing there.
-pub fn ping_end(run: &PingRun, ended_at: Timestamp, format: PingFormat, with_histogram: bool) -> String {
+pub fn ping_end(
+    run: &PingRun,
+    ended_at: Timestamp,
+    format: PingFormat,
+    with_histogram: bool,
+    language: Language,
+) -> String {
     match format {
         PingFormat::Csv => String::new(),
-        PingFormat::Table => figures::table(run, with_histogram),
+        PingFormat::Table => figures::table(run, with_histogram, language),
         PingFormat::Jsonl => {
             let missing = run.unresolved.iter().map(|name| event("unresolved", Unresolved::of(name)));
             missing.chain(run.series.iter().map(|series| event("summary", Summary::of(series)))).collect()
@@ -276,23 +306,26 @@ mod tests {
     fn a_connect_is_told_as_telnet_users_know_it() {
         let good = pinged(Outcome::Succeeded, Some(16_200), 0);
         let told = "Connected to 203.0.113.10:443: number=3 time=16.900 ms, RTT 16.200 ms\n";
-        assert_eq!(ping_line(&good, PingFormat::Table, false), told);
-        assert_eq!(ping_line(&good, PingFormat::Table, true), format!("[2026-11-24T08:00:00.250Z] {told}"));
+        assert_eq!(ping_line(&good, PingFormat::Table, false, Language::English), told);
+        assert_eq!(
+            ping_line(&good, PingFormat::Table, true, Language::English),
+            format!("[2026-11-24T08:00:00.250Z] {told}")
+        );
         let csv = "2026-11-24T08:00:00.25Z,x.example,203.0.113.10,443,3,connected,16900,16200,0,40001\n";
-        assert_eq!(ping_line(&good, PingFormat::Csv, false), csv);
+        assert_eq!(ping_line(&good, PingFormat::Csv, false, Language::English), csv);
         let failed = Outcome::Failed {
             kind: FailureKind::AdminProhibited,
             from: Some("100.64.12.2".parse().unwrap()),
             message: None,
         };
         let told = "Not connected to 203.0.113.10:443: number=3 admin prohibited, says 100.64.12.2 after 16.900 ms, 2 SYN lost, from port 40001\n";
-        assert_eq!(ping_line(&pinged(failed, None, 2), PingFormat::Table, false), told);
+        assert_eq!(ping_line(&pinged(failed, None, 2), PingFormat::Table, false, Language::English), told);
     }
 
     #[test]
     fn an_echo_has_no_port() {
         let echo = |outcome| Pinged { peer: "203.0.113.10:0".parse().unwrap(), ..pinged(outcome, Some(200), 0) };
-        let told = |outcome, format| ping_line(&echo(outcome), format, false);
+        let told = |outcome, format| ping_line(&echo(outcome), format, false, Language::English);
         let reply = "Reply from 203.0.113.10: number=3 time=16.900 ms, RTT 0.200 ms\n";
         assert_eq!(told(Outcome::Succeeded, PingFormat::Table), reply);
         let silent = told(Outcome::failed(FailureKind::ResponseTimeout), PingFormat::Table);
@@ -308,7 +341,8 @@ mod tests {
         let mut series = PeerSeries::new("x.example".to_owned(), pinged.peer);
         series.take(&pinged.sample, pinged.at, true);
         run.series.push(series);
-        let text = ping_line(&pinged, PingFormat::Jsonl, false) + &ping_end(&run, pinged.at, PingFormat::Jsonl, false);
+        let text = ping_line(&pinged, PingFormat::Jsonl, false, Language::English)
+            + &ping_end(&run, pinged.at, PingFormat::Jsonl, false, Language::English);
         let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((&events[0]["event"], &events[0]["kernel_rtt_us"]), (&json!("probe"), &json!(16_200)));
         assert_eq!((&events[1]["event"], &events[1]["kernel_rtt_us"]["median"]), (&json!("summary"), &json!(16_200)));
@@ -326,7 +360,7 @@ mod tests {
             (0..20).for_each(|second| series.take(&sample.sample, Timestamp::from_second(second).unwrap(), true));
             run.series.push(series);
         }
-        let text = ping_end(&run, Timestamp::UNIX_EPOCH, PingFormat::Table, true);
+        let text = ping_end(&run, Timestamp::UNIX_EPOCH, PingFormat::Table, true, Language::English);
         let heads = |line: &&str| !line.starts_with("---");
         assert!(text.lines().filter(heads).all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.contains("20 sent, 0 connected, 100.0% loss, 20 with lost SYN"), "{text}");

@@ -2,10 +2,12 @@
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::page::{Page, words};
+use super::page::Page;
 use super::table::wire_word;
 use crate::diagnose::{AnswerView, EndpointView, Relation, Spread, listed, milliseconds};
-use crate::evidence::{Dns, DnsTransport, Evidence, FurtherAnswer, Observation, Outcome, ServerOrigin};
+use crate::evidence::{Dns, DnsTransport, Evidence, FailureKind, FurtherAnswer, Observation, Outcome, ServerOrigin};
+use crate::text;
+use crate::text::Text;
 
 /// The answers of one server to the same question: one, or as many as `--tries` asks for.
 struct Asked<'a> {
@@ -18,13 +20,22 @@ pub(super) fn show(page: &mut Page, evidence: &Evidence, view: Option<&EndpointV
     let Some(view) = view else { return };
     let asked = grouped(evidence, view);
     if asked.is_empty() {
-        return page.line("  ", "nothing was looked up");
+        return page.line(&text!("  "), &text!("nothing was looked up"));
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).force_no_tty().set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(page.style.width).unwrap_or(80));
-    table.set_header(["asked", "as", "type", "time ms", "TTL", "answer", "compared"]);
-    table.add_rows(asked.iter().map(row));
+    let header = [
+        text!("asked"),
+        text!("as"),
+        text!("type"),
+        text!("time ms"),
+        text!("TTL"),
+        text!("answer"),
+        text!("compared"),
+    ];
+    table.set_header(header.map(|word| page.say(&word)));
+    table.add_rows(asked.iter().map(|asked| row(asked).map(|text| page.say(&text))));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -74,25 +85,26 @@ impl Asked<'_> {
     }
 }
 
-fn row(asked: &Asked<'_>) -> [String; 7] {
+fn row(asked: &Asked<'_>) -> [Text; 7] {
     let (server, origin, record_type) = match asked.dns() {
         Some(dns) => {
             let again = asked.observations.iter().any(|o| dns.comparison && o.parent.is_some());
             let origin = match (again, dns.transport, dns.origin) {
-                (true, DnsTransport::Udp, origin) if origin != ServerOrigin::Decoy => "again",
+                (true, DnsTransport::Udp, origin) if origin != ServerOrigin::Decoy => text!("again"),
                 (.., origin) => origin_word(origin),
             };
-            (server(asked, dns), origin.to_owned(), wire_word(dns.record_type))
+            (server(asked, dns), origin, wire_word(dns.record_type))
         }
-        None => ("as programs do".to_owned(), "system".to_owned(), "-".to_owned()),
+        None => (text!("as programs do"), text!("system"), "-".to_owned()),
     };
-    [server, origin, record_type, times(asked), lifetimes(asked), answer(asked), compared(asked).to_owned()]
+    let [record_type, times, lifetimes] = [record_type, times(asked), lifetimes(asked)].map(Text::literal);
+    [server, origin, record_type, times, lifetimes, answer(asked), compared(asked)]
 }
 
 /// The server as it would be given to `--resolver`, without the port where it is the usual one.
-fn server(asked: &Asked<'_>, dns: &Dns) -> String {
+fn server(asked: &Asked<'_>, dns: &Dns) -> Text {
     let Some(peer) = asked.observations.first().and_then(|observation| observation.peer) else {
-        return "nobody".to_owned();
+        return text!("nobody");
     };
     let usual = match dns.transport {
         DnsTransport::Udp | DnsTransport::Tcp | DnsTransport::Unknown => 53,
@@ -100,22 +112,22 @@ fn server(asked: &Asked<'_>, dns: &Dns) -> String {
         DnsTransport::Https => 443,
     };
     let place = if peer.port() == usual { peer.ip().to_string() } else { peer.to_string() };
-    match (dns.transport, &dns.server_name) {
+    Text::literal(match (dns.transport, &dns.server_name) {
         (DnsTransport::Udp | DnsTransport::Unknown, _) => place,
         (transport, None) => format!("{}://{place}", wire_word(transport)),
         (transport, Some(name)) => format!("{}://{name}@{place}", wire_word(transport)),
-    }
+    })
 }
 
 /// What a server is to this machine.
-pub(super) const fn origin_word(origin: ServerOrigin) -> &'static str {
+pub(super) const fn origin_word(origin: ServerOrigin) -> Text {
     match origin {
-        ServerOrigin::System => "system",
-        ServerOrigin::Given => "given",
-        ServerOrigin::TencentVpc => "VPC",
-        ServerOrigin::Dnspod => "DNSPod",
-        ServerOrigin::Decoy => "decoy",
-        ServerOrigin::Unknown => "unknown",
+        ServerOrigin::System => text!("system"),
+        ServerOrigin::Given => text!("given"),
+        ServerOrigin::TencentVpc => text!("VPC"),
+        ServerOrigin::Dnspod => text!("DNSPod"),
+        ServerOrigin::Decoy => text!("decoy"),
+        ServerOrigin::Unknown => text!("unknown"),
     }
 }
 
@@ -145,10 +157,10 @@ fn lifetimes(asked: &Asked<'_>) -> String {
 }
 
 /// The addresses with their networks, or why there are none; and what else there is to know of the answer.
-fn answer(asked: &Asked<'_>) -> String {
-    let mut scopes: Vec<(String, Vec<String>)> = Vec::new();
+fn answer(asked: &Asked<'_>) -> Text {
+    let mut scopes: Vec<(&str, Vec<String>)> = Vec::new();
     for address in asked.views.iter().flat_map(|view| &view.addresses) {
-        let scope = words(&address.scope.as_str());
+        let scope = address.scope.as_str();
         let ip = address.ip.to_string();
         match scopes.iter_mut().find(|(other, _)| *other == scope) {
             Some((_, ips)) if ips.contains(&ip) => {}
@@ -156,58 +168,67 @@ fn answer(asked: &Asked<'_>) -> String {
             None => scopes.push((scope, vec![ip])),
         }
     }
-    let mut parts: Vec<String> = scopes.into_iter().map(|(scope, ips)| format!("{} {scope}", listed(ips))).collect();
+    let with_scope = |(scope, ips): (&str, Vec<String>)| {
+        text!("{addresses} {scope}", addresses = listed(ips), scope = Text::word(scope))
+    };
+    let mut parts: Vec<Text> = scopes.into_iter().map(with_scope).collect();
     let failures = asked.observations.iter().filter_map(|observation| failure(observation));
-    let failures: Vec<String> = failures.collect();
+    let failures: Vec<Text> = failures.collect();
     if !failures.is_empty() {
-        let several = asked.observations.len() > 1;
-        let count =
-            if several { format!(" ({} of {})", failures.len(), asked.observations.len()) } else { String::new() };
-        parts.push(format!("{}{count}", listed(failures)));
+        let (failed, total) = (failures.len(), asked.observations.len());
+        let count = (total > 1).then(|| text!(" ({failed} of {total})", failed, total));
+        let mut distinct: Vec<Text> = Vec::new();
+        for failure in failures {
+            if !distinct.contains(&failure) {
+                distinct.push(failure);
+            }
+        }
+        parts.push(text!("{failures}{count}", failures = Text::list(distinct), count));
     }
     let dns = || asked.observations.iter().filter_map(|observation| observation.detail.dns());
     if dns().any(|dns| dns.truncated) {
-        parts.push("truncated".to_owned());
+        parts.push(text!("truncated"));
     }
-    let further: Vec<String> = dns().flat_map(|dns| &dns.further_answers).map(further_answer).collect();
+    let further = Text::list(dns().flat_map(|dns| &dns.further_answers).map(further_answer));
     if !further.is_empty() {
-        parts.push(format!("and then {}", further.join(", ")));
+        parts.push(text!("and then {further}", further));
     }
     if let Some(scope) = dns().find_map(|dns| dns.client_subnet_scope) {
-        parts.push(format!("for /{scope} of the client's network"));
+        parts.push(text!("for /{scope} of the client's network", scope));
     }
-    parts.join("; ")
+    Text::sentences(parts)
 }
 
 /// The addresses of a further answer, or why it has none.
-fn further_answer(further: &FurtherAnswer) -> String {
+fn further_answer(further: &FurtherAnswer) -> Text {
     match (further.addresses.as_slice(), further.rcode.as_deref()) {
-        ([], Some(rcode)) if rcode != "NOERROR" => rcode.to_owned(),
-        ([], _) => "no records".to_owned(),
+        ([], Some(rcode)) if rcode != "NOERROR" => Text::literal(rcode),
+        ([], _) => text!("no records"),
         (addresses, _) => listed(addresses),
     }
 }
 
-fn failure(observation: &Observation) -> Option<String> {
+fn failure(observation: &Observation) -> Option<Text> {
     match &observation.outcome {
         Outcome::Succeeded => None,
         Outcome::Failed { kind, message, .. } => {
             let rcode = observation.detail.dns().and_then(|dns| dns.rcode.clone()).filter(|rcode| rcode != "NOERROR");
-            let what = rcode.unwrap_or_else(|| words(kind));
             // DNS over TLS and HTTPS fail in many ways.
-            Some(message.as_ref().filter(|_| what == "handshake failed" || what == "other").cloned().unwrap_or(what))
+            let is_vague = matches!(kind, FailureKind::HandshakeFailed | FailureKind::Other);
+            let told = rcode.or_else(|| message.clone().filter(|_| is_vague));
+            Some(told.map_or_else(|| Text::word(kind), Text::literal))
         }
-        Outcome::NotRun { because } => Some(format!("not run: {}", words(because))),
-        Outcome::Unknown => Some("unknown".to_owned()),
+        Outcome::NotRun { because } => Some(text!("not run: {because}", because = Text::word(because))),
+        Outcome::Unknown => Some(text!("unknown")),
     }
 }
 
 /// The relation that says the most.
-fn compared(asked: &Asked<'_>) -> &'static str {
+fn compared(asked: &Asked<'_>) -> Text {
     const BY_WEIGHT: [Relation; 5] =
         [Relation::Forged, Relation::Different, Relation::SplitHorizon, Relation::Rotation, Relation::Same];
     let heaviest = BY_WEIGHT.iter().find(|relation| asked.views.iter().any(|view| view.relation == **relation));
-    heaviest.map_or("-", |relation| relation.as_str())
+    heaviest.map_or_else(|| Text::literal("-"), |relation| Text::word(relation.as_str()))
 }
 
 /// The aliases, once for all servers that agree about them.
@@ -216,7 +237,7 @@ fn chains(page: &mut Page, asked: &[Asked<'_>]) {
     for dns in asked.iter().flat_map(|asked| &asked.observations).filter_map(|observation| observation.detail.dns()) {
         let chain: Vec<&str> = dns.cname_chain.iter().map(|cname| cname.target.as_str()).collect();
         if !chain.is_empty() && !shown.contains(&chain) {
-            page.line("alias: ", &chain.join(" → "));
+            page.line(&text!("alias: "), &Text::literal(chain.join(" → ")));
             shown.push(chain);
         }
     }

@@ -6,12 +6,14 @@ use anstyle::{AnsiColor, Style as Paint};
 
 pub use addresses::latency;
 
-use super::page::{Page, words};
+use super::page::Page;
 use super::resolution::origin_word;
 use super::{Ended, Report, Style, View, exchanges, machine, resolution};
-use crate::diagnose::{AddressView, Finding, MACHINE, PortView, Severity, Status, milliseconds};
+use crate::diagnose::{AddressView, Finding, MACHINE, PortView, Severity, Status, listed, milliseconds};
 use crate::evidence::{Authentication, Detail, Evidence, Http, NotRunReason, Observation, Outcome, Stage};
 use crate::target::{EndpointRole, Target};
+use crate::text;
+use crate::text::Text;
 
 /// Widest text; longer lines are hard to read.
 const MAX_WIDTH: usize = 120;
@@ -29,15 +31,16 @@ pub(super) fn render(report: &Report, style: Style) -> String {
     findings(&mut page, report);
     if report.ended_because != Ended::Completed {
         let why = match report.ended_because {
-            Ended::Interrupted => "interrupted",
-            Ended::Deadline => "out of time (--deadline)",
-            Ended::Completed | Ended::Unknown => "not completed",
+            Ended::Interrupted => text!("interrupted"),
+            Ended::Deadline => text!("out of time (--deadline)"),
+            Ended::Completed | Ended::Unknown => text!("not completed"),
         };
-        page.line("", &format!("the run was {why}: what is not shown was not measured"));
+        page.line(&Text::empty(), &text!("the run was {why}: what is not shown was not measured", why));
         page.blank();
     }
     if report.redacted.is_some() {
-        page.line("", "Names and addresses are stand-ins (--redact), the same throughout this report.");
+        let note = text!("Names and addresses are stand-ins (--redact), the same throughout this report.");
+        page.line(&Text::empty(), &note);
         page.blank();
     }
     verdict_line(&mut page, report);
@@ -47,11 +50,12 @@ pub(super) fn render(report: &Report, style: Style) -> String {
 fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Target) {
     let bold = page.paint(&target.host, Paint::new().bold());
     page.raw(&bold);
-    let region = target.region.as_deref().map_or_else(String::new, |region| format!(", region {region}"));
-    page.line("  ", &format!("{}{region}", target.role.describe()));
+    let region = target.region.as_deref().map(|region| text!(", region {region}", region));
+    page.line(&text!("  "), &text!("{role}{region}", role = Text::phrase(target.role.describe()), region));
     for file in evidence.of_endpoint(Stage::Host, &target.host).filter_map(|o| o.detail.hosts_file()) {
         if !file.addresses.is_empty() {
-            page.line("  ", &format!("{}: {}", file.path, crate::diagnose::listed(&file.addresses)));
+            let addresses = listed(&file.addresses);
+            page.line(&text!("  "), &text!("{path}: {addresses}", path = &file.path, addresses));
         }
     }
     let view = report.endpoints.iter().find(|view| view.endpoint == target.host);
@@ -79,17 +83,16 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
         }
         notes(page, &views, evidence, target);
         if !left_out.is_empty() {
-            page.line(
-                "",
-                &format!("{} further addresses were not probed: one run probes {}", left_out.len(), views.len()),
-            );
+            let (count, probed) = (left_out.len(), views.len());
+            let told = text!("{count} further addresses were not probed: one run probes {probed}", count, probed);
+            page.line(&Text::empty(), &told);
         }
         page.blank();
     }
     if let Some(view) = view.filter(|_| target.address().is_none()) {
-        page.line("route: ", &view.route_reason);
+        page.line(&text!("route: "), &view.route_reason);
         if let Some(reason) = &view.extent_reason {
-            page.line("control group: ", reason);
+            page.line(&text!("control group: "), reason);
         }
         page.blank();
     }
@@ -100,9 +103,10 @@ fn compared(page: &mut Page, evidence: &Evidence, target: &Target) {
     let first_look = |o: &&Observation| o.parent.is_none() && o.outcome.is_success();
     for observation in evidence.comparisons(&target.host).filter(first_look) {
         let Detail::Dns(dns) = &observation.detail else { continue };
-        let addresses = crate::diagnose::listed(dns.addresses.iter().map(|record| record.ip));
+        let addresses = listed(dns.addresses.iter().map(|record| record.ip));
         let server = observation.peer.map(|peer| peer.to_string()).unwrap_or_default();
-        page.line("  else  ", &format!("{addresses} from {server} ({})", origin_word(dns.origin)));
+        let told = text!("{addresses} from {server} ({origin})", addresses, server, origin = origin_word(dns.origin));
+        page.line(&text!("  else  "), &told);
     }
 }
 
@@ -119,31 +123,33 @@ fn notes(page: &mut Page, views: &[&AddressView], evidence: &Evidence, target: &
     let is_usual = anonymous.iter().filter_map(|http| http.error.as_ref()).all(|error| error.says("Access Denied"));
     if !anonymous.is_empty() && is_usual {
         let what = match page.style.view {
-            View::Addresses | View::Resolution => "HTTP is an anonymous HEAD: 403 from COS",
-            View::Exchanges => "403 from COS without a signature",
+            View::Addresses | View::Resolution => text!("HTTP is an anonymous HEAD: 403 from COS"),
+            View::Exchanges => text!("403 from COS without a signature"),
         };
-        let whose = if target.role == EndpointRole::Service { "the list of buckets" } else { "a private bucket" };
-        page.line("", &format!("{what} is what {whose} answers."));
+        let is_list = target.role == EndpointRole::Service;
+        let whose = if is_list { text!("the list of buckets") } else { text!("a private bucket") };
+        page.line(&Text::empty(), &text!("{what} is what {whose} answers.", what, whose));
     }
     let redirected = evidence
         .of_endpoint(Stage::Connect, &target.host)
         .any(|observation| observation.detail.tcp().is_some_and(|tcp| tcp.redirected_to.is_some()));
     if redirected {
-        page.line("", "Connections were sent elsewhere by --connect-to.");
+        page.line(&Text::empty(), &text!("Connections were sent elsewhere by --connect-to."));
     }
     for view in views {
         let measured = |port: &PortView| Some((port.port, port.answer_hops?, port.answer_ttl?));
         let ports = view.ports.iter().filter_map(measured);
-        let away: Vec<String> =
-            ports.map(|(port, hops, ttl)| format!("port {port} at hop {hops} (TTL {ttl})")).collect();
+        let away =
+            Text::list(ports.map(|(port, hops, ttl)| text!("port {port} at hop {hops} (TTL {ttl})", port, hops, ttl)));
         if !away.is_empty() {
-            page.line("", &format!("By the TTL of the answers of {}: {}.", view.ip, away.join(", ")));
+            page.line(&Text::empty(), &text!("By the TTL of the answers of {ip}: {away}.", ip = view.ip, away));
         }
     }
     let works_privately =
         |view: &&AddressView| view.scope.as_str() == "private" && view.ports.iter().any(|port| port.connected > 0);
     if views.iter().any(works_privately) {
-        page.line("", "SSRF guards and pod egress rules may refuse private addresses that work here.");
+        let note = text!("SSRF guards and pod egress rules may refuse private addresses that work here.");
+        page.line(&Text::empty(), &note);
     }
 }
 
@@ -156,29 +162,30 @@ fn is_left_out(view: &AddressView) -> bool {
 /// One look-up in one line.
 fn lookup(page: &mut Page, observation: &Observation) {
     let Detail::Dns(dns) = &observation.detail else { return };
-    let server = observation.peer.map_or_else(|| "no name server".to_owned(), |peer| peer.to_string());
-    let time = observation.result_us().map_or_else(String::new, |us| format!(" in {}", milliseconds(us)));
-    let asked = format!("from {server} over {}{time}", wire_word(dns.transport).to_uppercase());
+    let server = observation.peer.map_or(text!("no name server"), |peer| Text::literal(peer.to_string()));
+    let time = observation.result_us().map(|us| text!(" in {time}", time = milliseconds(us)));
+    let transport = wire_word(dns.transport).to_uppercase();
+    let asked = text!("from {server} over {transport}{time}", server, transport, time);
     let answer = match &observation.outcome {
         Outcome::Succeeded => {
             let addresses = match dns.addresses.as_slice() {
-                [] => "no address".to_owned(),
-                records => crate::diagnose::listed(records.iter().map(|record| record.ip)),
+                [] => text!("no address"),
+                records => listed(records.iter().map(|record| record.ip)),
             };
-            let ttl =
-                dns.addresses.first().map_or_else(String::new, |record| format!(", TTL {} s", record.ttl_seconds));
-            let via = dns.cname_chain.last().map_or_else(String::new, |cname| format!(", alias of {}", cname.target));
-            let truncated = if dns.truncated { ", truncated" } else { "" };
-            format!("{addresses} {asked}{ttl}{via}{truncated}")
+            let ttl = dns.addresses.first().map(|record| text!(", TTL {ttl} s", ttl = record.ttl_seconds));
+            let via = dns.cname_chain.last().map(|cname| text!(", alias of {name}", name = &cname.target));
+            let truncated = dns.truncated.then(|| text!(", truncated"));
+            text!("{addresses} {asked}{ttl}{via}{truncated}", addresses, asked, ttl, via, truncated)
         }
         Outcome::Failed { kind, .. } => {
-            let rcode = dns.rcode.as_deref().filter(|rcode| *rcode != "NOERROR").map(|rcode| format!("{rcode}, "));
-            format!("{}{} {asked}", rcode.unwrap_or_default(), words(kind))
+            let rcode = dns.rcode.as_deref().filter(|rcode| *rcode != "NOERROR");
+            let rcode = rcode.map(|rcode| text!("{rcode}, ", rcode));
+            text!("{rcode}{kind} {asked}", rcode, kind = Text::word(kind), asked)
         }
-        Outcome::NotRun { because } => format!("not run: {}", words(because)),
-        Outcome::Unknown => "unknown".to_owned(),
+        Outcome::NotRun { because } => text!("not run: {because}", because = Text::word(because)),
+        Outcome::Unknown => text!("unknown"),
     };
-    page.line(&format!("  {:4}  ", wire_word(dns.record_type)), &answer);
+    page.line(&Text::literal(format!("  {:4}  ", wire_word(dns.record_type))), &answer);
 }
 
 /// The word that stands in JSON, as people write it.
@@ -197,10 +204,11 @@ fn findings(page: &mut Page, report: &Report) {
             other.caused_by.as_deref() == Some(&finding.code) && same_subject
         });
         for symptom in symptoms {
-            page.line("  symptom: ", &format!("{} {}: {}", symptom.code, symptom.name, symptom.summary));
+            let Finding { code, name, summary, .. } = symptom;
+            page.line(&text!("  symptom: "), &text!("{code} {name}: {summary}", code, name, summary));
         }
         if finding.severity >= Severity::Warning {
-            page.line("  more: ", &format!("cosprobe explain {}", finding.code));
+            page.line(&text!("  more: "), &Text::literal(format!("cosprobe explain {}", finding.code)));
         }
         page.blank();
     }
@@ -212,17 +220,19 @@ fn one_finding(page: &mut Page, finding: &Finding) {
         Severity::Warning => AnsiColor::Yellow,
         Severity::Info => AnsiColor::Cyan,
     };
-    let word = page.paint(finding.severity.as_str(), Paint::new().bold().fg_color(Some(color.into())));
+    let severity = page.say(&Text::word(finding.severity.as_str()));
+    let severity = page.paint(&severity, Paint::new().bold().fg_color(Some(color.into())));
     // What is only worth knowing needs no measure of how sure it is.
     let confidence = match finding.severity {
-        Severity::Info => String::new(),
-        _ => format!(" (confidence {})", finding.confidence.as_str()),
+        Severity::Info => Text::empty(),
+        _ => text!(" (confidence {confidence})", confidence = Text::word(finding.confidence.as_str())),
     };
-    page.raw(&format!("{word} {} {}{confidence}", finding.code, finding.name));
-    page.line("  ", &finding.summary);
-    let lead = if finding.severity == Severity::Info { "  note: " } else { "  fix: " };
+    let Finding { code, name, .. } = finding;
+    page.tell(&text!("{severity} {code} {name}{confidence}", severity, code, name, confidence));
+    page.line(&text!("  "), &finding.summary);
+    let lead = if finding.severity == Severity::Info { text!("  note: ") } else { text!("  fix: ") };
     for line in &finding.help {
-        page.line(lead, line);
+        page.line(&lead, line);
     }
 }
 
@@ -232,13 +242,9 @@ fn verdict_line(page: &mut Page, report: &Report) {
         Status::Degraded | Status::Inconclusive => AnsiColor::Yellow,
         Status::Unreachable => AnsiColor::Red,
     };
-    let status = page.paint(report.verdict.status.as_str(), Paint::new().bold().fg_color(Some(color.into())));
-    let line = format!("{status}{}", verdict_rest(report));
-    page.raw(&line);
-}
-
-/// The verdict line without its first word.
-fn verdict_rest(report: &Report) -> String {
-    let code = report.verdict.code.as_deref().map_or_else(String::new, |code| format!(" {code}"));
-    format!(" [{} route]{code}: {}", report.verdict.route.as_str(), report.verdict.summary)
+    let status = page.say(&Text::word(report.verdict.status.as_str()));
+    let status = page.paint(&status, Paint::new().bold().fg_color(Some(color.into())));
+    let code = report.verdict.code.as_deref().map(|code| text!(" {code}", code));
+    let (route, summary) = (Text::word(report.verdict.route.as_str()), &report.verdict.summary);
+    page.tell(&text!("{status} [{route} route]{code}: {summary}", status, route, code, summary));
 }

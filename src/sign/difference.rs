@@ -9,6 +9,8 @@ use percent_encoding::percent_decode_str;
 
 use super::visible::{around, short};
 use super::{encode, encode_path};
+use crate::text;
+use crate::text::Text;
 
 /// Names whose values are secret.
 const SECRET: [&str; 2] = ["x-cos-security-token", "x-ci-security-token"];
@@ -34,18 +36,13 @@ pub enum Part {
     Digest,
 }
 
-/// One difference. It displays as one short sentence without a full stop.
+/// One difference, as one short sentence without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Where it is.
     pub part: Part,
-    sentence: String,
-}
-
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.sentence)
-    }
+    /// What it is.
+    pub sentence: Text,
 }
 
 /// Everything in which the text that was signed differs from the one that was computed, in the order of the text.
@@ -58,12 +55,20 @@ pub fn differences(signed: &str, computed: &str) -> Vec<Difference> {
     match (lines(signed), lines(computed)) {
         (Some(signed), Some(computed)) => compare(&signed, &computed, &mut add),
         (signed_lines, computed_lines) => {
-            for (whose, text, lines) in [("signed", signed, signed_lines), ("computed", computed, computed_lines)] {
-                if lines.is_none() {
-                    let count = text.lines().count();
-                    let built = "method, path, parameters and headers, or sha1, time and digest";
-                    add(Part::Shape, format!("the {whose} text has {count} lines: it should have {built}"));
-                }
+            let built = || text!("method, path, parameters and headers, or sha1, time and digest");
+            if signed_lines.is_none() {
+                let count = signed.lines().count();
+                add(
+                    Part::Shape,
+                    text!("the signed text has {count} lines: it should have {built}", count, built = built()),
+                );
+            }
+            if computed_lines.is_none() {
+                let count = computed.lines().count();
+                add(
+                    Part::Shape,
+                    text!("the computed text has {count} lines: it should have {built}", count, built = built()),
+                );
             }
         }
     }
@@ -89,129 +94,147 @@ fn lines(text: &str) -> Option<Lines<'_>> {
     Some(Lines::Format { method, path, params, headers, is_ended })
 }
 
-fn compare(signed: &Lines<'_>, computed: &Lines<'_>, add: &mut impl FnMut(Part, String)) {
+fn compare(signed: &Lines<'_>, computed: &Lines<'_>, add: &mut impl FnMut(Part, Text)) {
     let ended = match (signed, computed) {
         (
             Lines::Format { method, path, params, headers, is_ended },
             Lines::Format { method: method2, path: path2, params: params2, headers: headers2, is_ended: is_ended2 },
         ) => {
-            plain(Part::Method, "method", (method, method2), None, add);
-            plain(Part::Path, "path", (path, path2), path_relation(path, path2), add);
-            pairs(Part::Parameter, "parameter", (params, params2), add);
-            pairs(Part::Header, "header", (headers, headers2), add);
+            plain(Part::Method, text!("method"), (method, method2), None, add);
+            plain(Part::Path, text!("path"), (path, path2), path_relation(path, path2), add);
+            pairs(Part::Parameter, (params, params2), add);
+            pairs(Part::Header, (headers, headers2), add);
             (*is_ended, *is_ended2)
         }
         (
             Lines::ToSign { algorithm, time, digest, is_ended },
             Lines::ToSign { algorithm: algorithm2, time: time2, digest: digest2, is_ended: is_ended2 },
         ) => {
-            plain(Part::Algorithm, "algorithm", (algorithm, algorithm2), None, add);
-            plain(Part::Time, "time", (time, time2), None, add);
-            plain(Part::Digest, "digest of the request", (digest, digest2), None, add);
+            plain(Part::Algorithm, text!("algorithm"), (algorithm, algorithm2), None, add);
+            plain(Part::Time, text!("time"), (time, time2), None, add);
+            plain(Part::Digest, text!("digest of the request"), (digest, digest2), None, add);
             (*is_ended, *is_ended2)
         }
         _ => {
-            add(Part::Shape, "one text is a FormatString and the other a StringToSign".to_owned());
+            add(Part::Shape, text!("one text is a FormatString and the other a StringToSign"));
             return;
         }
     };
     match ended {
-        (false, true) => add(Part::Shape, "the signed text lacks the line end after its last line".to_owned()),
-        (true, false) => add(Part::Shape, "the computed text lacks the line end after its last line".to_owned()),
+        (false, true) => add(Part::Shape, text!("the signed text lacks the line end after its last line")),
+        (true, false) => add(Part::Shape, text!("the computed text lacks the line end after its last line")),
         _ => {}
     }
 }
 
 fn plain(
     part: Part,
-    name: &str,
+    name: Text,
     (signed, computed): (&str, &str),
-    relation: Option<&str>,
-    add: &mut impl FnMut(Part, String),
+    relation: Option<Text>,
+    add: &mut impl FnMut(Part, Text),
 ) {
     if signed == computed {
         return;
     }
     let at = signed.chars().zip(computed.chars()).take_while(|(a, b)| a == b).count();
-    let relation = relation.map_or_else(String::new, |relation| format!(": {relation}"));
+    let relation = relation.map(|relation| text!(": {relation}", relation));
     let (signed, computed) = (around(signed, at), around(computed, at));
-    add(part, format!("{name}: signed '{signed}', computed '{computed}'{relation}"));
+    add(part, text!("{name}: signed '{signed}', computed '{computed}'{relation}", name, signed, computed, relation));
 }
 
 /// How two paths are the same after all.
-fn path_relation(signed: &str, computed: &str) -> Option<&'static str> {
+fn path_relation(signed: &str, computed: &str) -> Option<Text> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     if signed == encode_path(computed) || (signed != computed && decoded(signed) == computed) {
-        Some("the path was signed percent-encoded, not decoded")
+        Some(text!("the path was signed percent-encoded, not decoded"))
     } else if computed == encode_path(signed) || decoded(computed) == signed {
-        Some("the path was computed percent-encoded and signed decoded")
+        Some(text!("the path was computed percent-encoded and signed decoded"))
     } else if signed.trim_end_matches('/') == computed.trim_end_matches('/') {
-        Some("only slashes at the end differ")
+        Some(text!("only slashes at the end differ"))
     } else if signed.trim_start_matches('/') == computed.trim_start_matches('/') {
-        Some("only slashes at the beginning differ")
+        Some(text!("only slashes at the beginning differ"))
     } else if signed.trim() == computed.trim() {
-        Some("only blanks at the ends differ")
+        Some(text!("only blanks at the ends differ"))
     } else {
         case_relation(signed, computed)
     }
 }
 
-fn case_relation(signed: &str, computed: &str) -> Option<&'static str> {
-    signed.eq_ignore_ascii_case(computed).then_some("only upper and lower case differ")
+fn case_relation(signed: &str, computed: &str) -> Option<Text> {
+    signed.eq_ignore_ascii_case(computed).then(|| text!("only upper and lower case differ"))
 }
 
 /// How two encoded values are the same after all.
-fn value_relation(signed: &str, computed: &str) -> Option<&'static str> {
+fn value_relation(signed: &str, computed: &str) -> Option<Text> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (signed_text, computed_text) = (decoded(signed), decoded(computed));
     if signed.replace('+', "%20") == computed {
-        Some("a blank was signed as + instead of %20")
+        Some(text!("a blank was signed as + instead of %20"))
     } else if signed == computed_text {
-        Some("the value was signed without being encoded")
+        Some(text!("the value was signed without being encoded"))
     } else if signed == encode(computed) {
-        Some("the value was signed encoded twice")
+        Some(text!("the value was signed encoded twice"))
     } else if signed_text == computed_text {
-        Some("only the way of encoding differs")
+        Some(text!("only the way of encoding differs"))
     } else if signed_text.trim() == computed_text.trim() {
-        Some("only blanks at the ends differ")
+        Some(text!("only blanks at the ends differ"))
     } else {
         case_relation(&signed_text, &computed_text)
     }
 }
 
 /// Compares the lists `name=value&…` of both sides.
-fn pairs(part: Part, word: &str, (signed, computed): (&str, &str), add: &mut impl FnMut(Part, String)) {
+fn pairs(part: Part, (signed, computed): (&str, &str), add: &mut impl FnMut(Part, Text)) {
     if signed == computed {
         return;
     }
     let (ours, theirs) = (by_name(signed), by_name(computed));
     let mut found = Vec::new();
     for (name, values) in &ours {
-        let shown = format!("{word} {}", short(name));
+        let shown = named(part, name);
         match theirs.get(name) {
-            None => found.push(format!("{shown} was signed and is not in the computed text")),
+            None => found.push(text!("{shown} was signed and is not in the computed text", shown)),
             Some(others) if values.len() != others.len() => {
-                found.push(format!("{shown} was signed {} times and computed {} times", values.len(), others.len()));
+                let (signed, computed) = (values.len(), others.len());
+                found.push(text!(
+                    "{shown} was signed {signed} times and computed {computed} times",
+                    shown,
+                    signed,
+                    computed
+                ));
             }
             Some(others) if values != others && SECRET.contains(&name.to_ascii_lowercase().as_str()) => {
-                found.push(format!("{shown} has another value: signed '****', computed '****'"));
+                found.push(text!("{shown} has another value: signed '****', computed '****'", shown));
             }
             Some(others) => {
                 for (value, other) in values.iter().zip(others) {
-                    plain(part, &shown, (value, other), value_relation(value, other), &mut |_, text| found.push(text));
+                    plain(part, shown.clone(), (value, other), value_relation(value, other), &mut |_, text| {
+                        found.push(text);
+                    });
                 }
             }
         }
     }
     for name in theirs.keys().filter(|name| !ours.contains_key(*name)) {
-        found.push(format!("{word} {} is in the computed text and was not signed", short(name)));
+        found.push(text!("{shown} is in the computed text and was not signed", shown = named(part, name)));
     }
     if found.is_empty() {
-        found.push(format!("the {word}s are the same, in another order"));
+        found.push(if part == Part::Parameter {
+            text!("the parameters are the same, in another order")
+        } else {
+            text!("the headers are the same, in another order")
+        });
     }
     for sentence in found {
         add(part, sentence);
     }
+}
+
+/// A parameter or header.
+fn named(part: Part, name: &str) -> Text {
+    let name = short(name);
+    if part == Part::Parameter { text!("parameter {name}", name) } else { text!("header {name}", name) }
 }
 
 fn by_name(list: &str) -> BTreeMap<&str, Vec<&str>> {
@@ -238,7 +261,7 @@ mod tests {
     use super::*;
 
     fn sentences(signed: &str, computed: &str) -> Vec<String> {
-        differences(signed, computed).iter().map(ToString::to_string).collect()
+        differences(signed, computed).iter().map(|difference| difference.sentence.to_string()).collect()
     }
 
     #[test]
@@ -303,7 +326,7 @@ mod tests {
         ) {
             for (signed, computed) in [(&a, &b), (&a, &c), (&b, &c), (&c, &a)] {
                 for difference in differences(signed, computed) {
-                    let sentence = difference.to_string();
+                    let sentence = difference.sentence.to_string();
                     proptest::prop_assert!(!sentence.contains(char::is_control), "{sentence:?}");
                 }
                 proptest::prop_assert!(differences(signed, signed).is_empty());

@@ -313,3 +313,18 @@ fn the_exit_code_tells_and_what_is_no_report_is_refused() {
         assert!(ran.code == Some(2) && !ran.stderr.is_empty(), "{ran:?}");
     }
 }
+
+#[test]
+fn the_table_is_said_in_chinese_too_and_json_is_not() {
+    let healthy = repository("tests/golden/healthy-public.json");
+    let dead = repository("tests/golden/one-address-dead.json");
+    let said = |language: &str, format: &str| {
+        let diff = Cosprobe::new(["diff", "--lang", language, "--format", format]);
+        diff.arguments([&healthy, &dead]).run().stdout
+    };
+    let table = said("zh", "table");
+    assert!(table.contains("首个差异：连接：到端口 80 的 TCP 连接\n"), "{table}");
+    assert!(table.contains("  A：能连接\n  B：连接被拒绝（203.0.113.11:80）；能连接\n"), "{table}");
+    assert!(table.contains("仅见于 B：警告 TCP007 one-address-dead：\n"), "{table}");
+    assert_eq!(said("zh", "json"), said("en", "json"));
+}

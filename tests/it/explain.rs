@@ -1,5 +1,7 @@
 //! The findings' pages: their form, and that the evidence shown on a page yields its finding and no other.
 
+mod chinese;
+
 use std::collections::BTreeSet;
 
 use cosprobe::config::Policy;
@@ -85,7 +87,8 @@ fn every_page_has_the_form_of_a_page() {
 
 #[test]
 fn every_page_has_a_row_and_every_row_a_page() {
-    let pages: Vec<String> = files("docs/explain", &[""]).into_iter().map(|(path, _)| path).collect();
+    let mut pages: Vec<String> = files("docs/explain", &[""]).into_iter().map(|(path, _)| path).collect();
+    pages.retain(|path| !path.starts_with("docs/explain/zh/"));
     let mut rows: Vec<String> = CODES.iter().map(|row| format!("docs/explain/{}.md", row.code)).collect();
     rows.sort();
     assert_eq!(pages, rows);
@@ -153,10 +156,17 @@ fn every_finding_gives_advice_and_cites_evidence_that_exists() {
         for finding in findings {
             let code = &finding.code;
             assert_eq!(find_code(code).map(|row| row.name), Some(finding.name.as_str()), "{code}");
-            assert!(!finding.help.is_empty() && finding.help.iter().all(|line| !line.trim().is_empty()), "{code}");
+            assert!(
+                !finding.help.is_empty() && finding.help.iter().all(|line| !line.to_string().trim().is_empty()),
+                "{code}"
+            );
             assert!(!finding.evidence.is_empty(), "{code}");
             assert!(finding.evidence.iter().all(|id| evidence.get(*id).is_some()), "{code}: {:?}", finding.evidence);
-            assert!(!finding.summary.is_empty() && !finding.summary.ends_with('.'), "{code}: {}", finding.summary);
+            assert!(
+                !finding.summary.is_empty() && !finding.summary.to_string().ends_with('.'),
+                "{code}: {}",
+                finding.summary
+            );
             assert!(!finding.subject.is_empty(), "{code}");
         }
     }

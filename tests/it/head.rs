@@ -146,7 +146,11 @@ fn a_bucket_is_looked_for_only_when_asked_to_and_found() {
     };
     let unasked = head("bucket-elsewhere", &[]);
     assert_eq!(searches(&unasked), []);
-    assert!(unasked.findings[0].help.iter().any(|line| line.contains("--search-regions")), "{:?}", unasked.findings);
+    assert!(
+        unasked.findings[0].help.iter().any(|line| line.to_string().contains("--search-regions")),
+        "{:?}",
+        unasked.findings
+    );
 
     let report = head("bucket-elsewhere", &["--search-regions"]);
     let found = searches(&report);
@@ -158,7 +162,7 @@ fn a_bucket_is_looked_for_only_when_asked_to_and_found() {
     assert!(found.iter().all(|look| look.region != "ap-guangzhou"), "it is asked again where it is not");
     assert_eq!(roots(&report), ["BKT001"]);
     let there = "examplebucket-1250000000.cos.ap-shanghai.myqcloud.com, or --region ap-shanghai";
-    assert!(report.findings[0].help.iter().any(|line| line.contains(there)), "{:?}", report.findings);
+    assert!(report.findings[0].help.iter().any(|line| line.to_string().contains(there)), "{:?}", report.findings);
 
     let nowhere = head("bucket-not-found", &["--search-regions"]);
     assert_eq!(roots(&nowhere), ["BKT001"]);
@@ -213,7 +217,11 @@ fn what_goes_wrong_with_a_write_probe_is_said() {
             assert_eq!(ran.code, Some(1), "{scenario}: {ran:?}");
             let report = ran.report();
             assert_eq!(roots(&report), [code], "{scenario} {flag}: {:?}", report.findings);
-            assert!(report.verdict.summary.contains(words), "{scenario} {flag}: {}", report.verdict.summary);
+            assert!(
+                report.verdict.summary.to_string().contains(words),
+                "{scenario} {flag}: {}",
+                report.verdict.summary
+            );
         }
     }
 }
@@ -222,7 +230,11 @@ fn what_goes_wrong_with_a_write_probe_is_said() {
 fn the_command_that_deletes_what_was_left_behind_takes_any_key() {
     let report = demo("canary-undeletable", &["--put-canary", "it's; $(a)", "--format=json"]).report();
     let command = r"`coscli rm 'cos://examplebucket-1250000000/it'\''s; $(a)'`";
-    assert!(report.findings[0].help.iter().any(|line| line.ends_with(command)), "{:?}", report.findings[0].help);
+    assert!(
+        report.findings[0].help.iter().any(|line| line.to_string().ends_with(command)),
+        "{:?}",
+        report.findings[0].help
+    );
 }
 
 #[test]

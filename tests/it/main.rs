@@ -18,6 +18,7 @@ mod docs;
 mod explain;
 mod head;
 mod judged;
+mod language;
 mod loopback;
 mod netns;
 mod ping;

@@ -23,7 +23,9 @@ fn recorded() -> Vec<(String, Report)> {
     let mut all = files("tests/evidence", &[".json"]);
     all.extend(files("tests/golden", &[".json"]));
     assert!(all.len() > 200, "only {} recorded reports were found", all.len());
-    all.extend(files("docs/explain", &[".md"]).into_iter().map(|(path, page)| (path, evidence_of(&page))));
+    // The pages in other languages have no evidence of their own.
+    let pages = files("docs/explain", &[".md"]).into_iter().filter(|(path, _)| !path.starts_with("docs/explain/zh/"));
+    all.extend(pages.map(|(path, page)| (path, evidence_of(&page))));
     all.into_iter().map(|(path, text)| (path, Report::read(&text).unwrap())).collect()
 }
 
@@ -133,7 +135,7 @@ fn originals(report: &Report) -> BTreeSet<String> {
 
 /// The document and every table of a report.
 fn shown(report: &Report) -> Vec<(&'static str, String)> {
-    let table = |view| render(report, Format::Table, Style { width: 120, color: false, view });
+    let table = |view| render(report, Format::Table, Style { width: 120, view, ..Style::default() });
     vec![
         ("json", render(report, Format::Json, Style::default())),
         ("table", table(View::Addresses)),

@@ -186,7 +186,11 @@ fn the_command_that_deletes_can_be_pasted() {
     let ran = crate::support::run(["demo", "canary-undeletable", "--put-canary", "it's", "--format=json"]);
     let report = ran.report();
     let command = "coscli rm 'cos://examplebucket-1250000000/it'\\''s'";
-    assert!(report.findings.iter().any(|f| f.help.iter().any(|line| line.contains(command))), "{:?}", report.findings);
+    assert!(
+        report.findings.iter().any(|f| f.help.iter().any(|line| line.to_string().contains(command))),
+        "{:?}",
+        report.findings
+    );
 }
 
 #[test]

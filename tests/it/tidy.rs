@@ -6,10 +6,15 @@ use crate::support::{files, read};
 use rooms::{breaches, code};
 
 /// Sources without their tests: the modules `tests` are cut off, files of tests are left out.
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     let files = files("src", &[".rs"]);
     assert!(files.len() > 40, "only {} files were found", files.len());
     files.into_iter().filter(|(path, _)| !path.ends_with("/tests.rs")).collect()
+}
+
+/// A source without comments and tests.
+pub(crate) fn code_of(text: &str) -> String {
+    code(text).flat_map(|(_, line)| [line, "\n"]).collect()
 }
 
 #[test]

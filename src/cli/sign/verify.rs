@@ -119,7 +119,7 @@ impl VerifyArgs {
         while theirs.matches('\n').count() < lines {
             theirs.push('\n');
         }
-        Ok(differences(ours, &theirs).iter().map(ToString::to_string).collect())
+        Ok(differences(ours, &theirs).iter().map(|difference| difference.sentence.to_string()).collect())
     }
 }
 

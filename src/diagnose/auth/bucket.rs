@@ -4,6 +4,7 @@ use super::super::Finding;
 use super::super::view::{counted, listed};
 use crate::evidence::{BucketSearch, Evidence, ObservationId, Stage};
 use crate::target::Target;
+use crate::text;
 
 /// Adds what the search in the other regions found.
 pub(super) fn searched(finding: Finding, evidence: &Evidence, target: &Target) -> Finding {
@@ -17,22 +18,33 @@ pub(super) fn searched(finding: Finding, evidence: &Evidence, target: &Target) -
     let finding = finding.citing(looks.iter().map(|(id, _)| *id));
     match (looks.len(), found.as_slice()) {
         (0, _) => {
-            let finding = finding.help("you: check the bucket's name, its APPID and its region in the COS console; a wrong region gives the same answer");
+            let finding = finding.help(text!("you: check the bucket's name, its APPID and its region in the COS console; a wrong region gives the same answer"));
             match all().next() {
-                None => finding.help("you: `--search-regions` looks for it in every region"),
-                Some((id, _)) => finding.adding(", and no other region could be asked").citing([id]),
+                None => finding.help(text!("you: `--search-regions` looks for it in every region")),
+                Some((id, _)) => finding.adding(text!(", and no other region could be asked")).citing([id]),
             }
         }
         (_, [first, ..]) => {
-            let there = format!(", but one of this name is in {}", listed(found.iter().map(|look| &look.region)));
-            let advice = format!("you: use the bucket's own region: {}, or --region {}", first.host, first.region);
-            finding.adding(&there).help(advice)
+            let there = text!(
+                ", but one of this name is in {regions}",
+                regions = listed(found.iter().map(|look| &look.region))
+            );
+            let advice = text!(
+                "you: use the bucket's own region: {host}, or --region {region}",
+                host = &first.host,
+                region = &first.region
+            );
+            finding.adding(there).help(advice)
         }
         (count, []) => {
-            let regions = counted(count, "other region that answered", "other regions that answered");
+            let regions = counted(
+                count,
+                text!("1 other region that answered"),
+                text!("{count} other regions that answered", count),
+            );
             finding
-                .adding(&format!(", nor in {regions}"))
-                .help("you: check the bucket's name and its APPID in the COS console; it may have been deleted")
+                .adding(text!(", nor in {regions}", regions))
+                .help(text!("you: check the bucket's name and its APPID in the COS console; it may have been deleted"))
         }
     }
 }

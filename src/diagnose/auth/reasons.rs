@@ -10,6 +10,8 @@ use super::super::codes::{
 use super::super::{CodeRow, Finding};
 use crate::evidence::CosError;
 use crate::target::{EndpointRole, Target};
+use crate::text;
+use crate::text::Text;
 
 /// A word that COS uses as code or in the message, and what it means. The first that fits decides: `AccessDenied` is the code of
 /// several reasons, of which the message tells.
@@ -45,26 +47,26 @@ pub(in super::super) fn row_of(error: &CosError) -> &'static CodeRow {
 }
 
 /// What is the case for an endpoint, a bucket or an object, as one sentence without a full stop.
-pub(super) fn what(row: &CodeRow, error: Option<&CosError>, subject: &str) -> String {
+pub(super) fn what(row: &CodeRow, error: Option<&CosError>, subject: &Text) -> Text {
     match row.code {
-        "AUT001" => format!("the signature for {subject} does not match"),
-        "AUT002" => format!("COS does not know the key that is used for {subject}"),
-        "AUT003" => format!("COS refuses the signed request to {subject}"),
-        "AUT004" => format!("the time window of the signature for {subject} is over or has not begun"),
-        "AUT005" => format!("the temporary key that is used for {subject} has expired"),
-        "AUT006" => format!("COS does not accept the token of the temporary key that is used for {subject}"),
-        "AUT007" => format!("{subject} demands that more of the request be signed"),
-        "AUT009" => format!("a rule of the bucket refuses the request to {subject}"),
-        "BKT001" => format!("COS has no bucket {subject}"),
-        "BKT002" if is_unpaid(error) => format!("the account behind {subject} is in arrears"),
-        "BKT002" => format!("the account or the content behind {subject} is suspended"),
-        "BKT003" => format!("{subject} may not be addressed in path style"),
-        "BKT004" => format!("acceleration is not enabled for {subject}"),
-        "BKT005" => format!("there is no website configuration for {subject}"),
-        "BKT006" => format!("the custom domain {subject} is not bound to a bucket"),
-        "BKT007" => format!("there is no object {subject}"),
-        "HTP002" => format!("COS sends the request to {subject} elsewhere"),
-        _ => format!("COS refuses the request to {subject}"),
+        "AUT001" => text!("the signature for {subject} does not match", subject),
+        "AUT002" => text!("COS does not know the key that is used for {subject}", subject),
+        "AUT003" => text!("COS refuses the signed request to {subject}", subject),
+        "AUT004" => text!("the time window of the signature for {subject} is over or has not begun", subject),
+        "AUT005" => text!("the temporary key that is used for {subject} has expired", subject),
+        "AUT006" => text!("COS does not accept the token of the temporary key that is used for {subject}", subject),
+        "AUT007" => text!("{subject} demands that more of the request be signed", subject),
+        "AUT009" => text!("a rule of the bucket refuses the request to {subject}", subject),
+        "BKT001" => text!("COS has no bucket {subject}", subject),
+        "BKT002" if is_unpaid(error) => text!("the account behind {subject} is in arrears", subject),
+        "BKT002" => text!("the account or the content behind {subject} is suspended", subject),
+        "BKT003" => text!("{subject} may not be addressed in path style", subject),
+        "BKT004" => text!("acceleration is not enabled for {subject}", subject),
+        "BKT005" => text!("there is no website configuration for {subject}", subject),
+        "BKT006" => text!("the custom domain {subject} is not bound to a bucket", subject),
+        "BKT007" => text!("there is no object {subject}", subject),
+        "HTP002" => text!("COS sends the request to {subject} elsewhere", subject),
+        _ => text!("COS refuses the request to {subject}", subject),
     }
 }
 
@@ -74,42 +76,42 @@ fn is_unpaid(error: Option<&CosError>) -> bool {
 }
 
 /// Where COS explains a request id.
-pub(in super::super) const DIAGNOSE: &str =
-    "you: https://console.cloud.tencent.com/cos/diagnose explains the request id";
+pub(in super::super) const DIAGNOSE: Text =
+    text!("you: https://console.cloud.tencent.com/cos/diagnose explains the request id");
 
 /// What to do, and who does it.
 pub(in super::super) fn help(row: &CodeRow, finding: Finding, target: &Target) -> Finding {
     match row.code {
         "AUT002" => finding
-            .help("you: check the secret id (it begins with AKID); in the CAM console, see that the key exists and is enabled")
-            .help("you: a temporary key is known only together with its token: set COS_SESSION_TOKEN"),
+            .help(text!("you: check the secret id (it begins with AKID); in the CAM console, see that the key exists and is enabled"))
+            .help(text!("you: a temporary key is known only together with its token: set COS_SESSION_TOKEN")),
         "AUT003" if target.role == EndpointRole::Service => {
-            finding.help("account's owner: grant the key name/cos:GetService in CAM, or check a bucket").help(DIAGNOSE)
+            finding.help(text!("account's owner: grant the key name/cos:GetService in CAM, or check a bucket")).help(DIAGNOSE)
         }
         "AUT003" if target.asks_for_object() || target.asks_for_stand_in() => finding
-            .help("bucket's owner: grant the key name/cos:HeadObject on this object, in CAM or by bucket policy (the GET that asked for the reason needs name/cos:GetObject)")
+            .help(text!("bucket's owner: grant the key name/cos:HeadObject on this object, in CAM or by bucket policy (the GET that asked for the reason needs name/cos:GetObject)"))
             .help(DIAGNOSE),
         "AUT003" => finding
-            .help("bucket's owner: grant the key name/cos:HeadBucket on this bucket, in CAM or by bucket policy (the GET that asked for the reason needs name/cos:GetBucket)")
+            .help(text!("bucket's owner: grant the key name/cos:HeadBucket on this bucket, in CAM or by bucket policy (the GET that asked for the reason needs name/cos:GetBucket)"))
             .help(DIAGNOSE),
-        "AUT005" => finding.help("you: fetch a new temporary key; the program that hands it out must refresh it in time"),
+        "AUT005" => finding.help(text!("you: fetch a new temporary key; the program that hands it out must refresh it in time")),
         "AUT006" => finding
-            .help("you: use id, key and token of one and the same temporary key; a token that was cut off, or that was left over from an earlier key, is refused like this")
-            .help("you: with a lasting key, unset the token: COS_SESSION_TOKEN, TENCENTCLOUD_TOKEN"),
+            .help(text!("you: use id, key and token of one and the same temporary key; a token that was cut off, or that was left over from an earlier key, is refused like this"))
+            .help(text!("you: with a lasting key, unset the token: COS_SESSION_TOKEN, TENCENTCLOUD_TOKEN")),
         "AUT009" => finding
-            .help("bucket's owner: look at the hotlink protection (referer list) and at the conditions in the bucket policy (source address, VPC, headers): they refuse this request")
+            .help(text!("bucket's owner: look at the hotlink protection (referer list) and at the conditions in the bucket policy (source address, VPC, headers): they refuse this request"))
             .help(DIAGNOSE),
-        "BKT002" => finding.help("account's owner: settle the account in the billing center; for blocked content, ask Tencent support with the request id"),
+        "BKT002" => finding.help(text!("account's owner: settle the account in the billing center; for blocked content, ask Tencent support with the request id")),
         "BKT003" => {
             let (bucket, region) = (target.bucket.as_deref(), target.region.as_deref());
             let (bucket, region) = (bucket.unwrap_or("BUCKET-APPID"), region.unwrap_or("REGION"));
-            finding.help(format!("you: put the bucket into the host name: {bucket}.cos.{region}.myqcloud.com"))
+            finding.help(text!("you: put the bucket into the host name: {bucket}.cos.{region}.myqcloud.com", bucket, region))
         }
-        "BKT004" => finding.help("bucket's owner: enable global acceleration for the bucket, and wait up to 15 minutes; or use the default endpoint"),
-        "BKT005" => finding.help("bucket's owner: enable the static website; or use the default endpoint"),
-        "BKT006" => finding.help("bucket's owner: bind the domain to the bucket in the COS console; or use the default endpoint"),
-        "BKT007" => finding.help("you: check the key; without the right to list, COS may say 403 for a missing object"),
-        "HTP002" => finding.help("you: redirects are not followed; check the target of the redirect, and the bucket's website or origin rules"),
+        "BKT004" => finding.help(text!("bucket's owner: enable global acceleration for the bucket, and wait up to 15 minutes; or use the default endpoint")),
+        "BKT005" => finding.help(text!("bucket's owner: enable the static website; or use the default endpoint")),
+        "BKT006" => finding.help(text!("bucket's owner: bind the domain to the bucket in the COS console; or use the default endpoint")),
+        "BKT007" => finding.help(text!("you: check the key; without the right to list, COS may say 403 for a missing object")),
+        "HTP002" => finding.help(text!("you: redirects are not followed; check the target of the redirect, and the bucket's website or origin rules")),
         _ => finding.help(DIAGNOSE),
     }
 }
@@ -122,7 +124,7 @@ mod tests {
     fn arrears_are_told_from_blocked_content() {
         let what = |code: &str, message: &str| {
             let error = CosError { code: code.to_owned(), message: message.to_owned(), ..CosError::default() };
-            what(&BKT002, Some(&error), "h")
+            what(&BKT002, Some(&error), &text!("h")).to_string()
         };
         let unpaid = "Due to your account is arrears, it is unavailable until you recharge.";
         assert_eq!(what("UnavailableForLegalReasons", unpaid), "the account behind h is in arrears");

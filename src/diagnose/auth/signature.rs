@@ -10,6 +10,8 @@ use crate::evidence::{
 };
 use crate::sign::difference::differences;
 use crate::target::Target;
+use crate::text;
+use crate::text::Text;
 
 /// Differences that are told; more of them say nothing more.
 const MOST_DIFFERENCES: usize = 3;
@@ -69,7 +71,7 @@ fn unknown_key(finding: Finding, tried: &Tried, target: &Target) -> Finding {
     match tried.passed {
         Some(hypothesis) => {
             let (cause, fix) = cause(hypothesis);
-            fix.iter().fold(finding.adding(&format!(": {cause}")), |finding, line| finding.help(*line))
+            fix.into_iter().fold(finding.adding(text!(": {cause}", cause)), Finding::help)
         }
         None => reasons::help(&AUT002, finding, target),
     }
@@ -79,57 +81,58 @@ fn untimely(finding: Finding, tried: &Tried, evidence: &Evidence) -> Finding {
     let finding = finding.citing(tried.ids.iter().copied());
     if tried.passed == Some(Hypothesis::ClockCorrected) {
         return finding
-            .adding(" by this machine's clock, and the same request signed with COS's time passes")
+            .adding(text!(" by this machine's clock, and the same request signed with COS's time passes"))
             .confidence(Confidence::High)
-            .help("you: set this machine's clock: `timedatectl status`, `chronyc tracking`");
+            .help(text!("you: set this machine's clock: `timedatectl status`, `chronyc tracking`"));
     }
     match clock_offset(evidence).filter(|clock| clock.offset.unsigned_abs() < EARLY) {
         Some(clock) => finding
-            .adding(", though this machine's clock agrees with COS's")
+            .adding(text!(", though this machine's clock agrees with COS's"))
             .citing(clock.readings.iter().map(|(id, _)| *id))
-            .help("network team: look for a proxy or gateway that holds requests back or sends old ones again")
+            .help(text!("network team: look for a proxy or gateway that holds requests back or sends old ones again"))
             .help(DIAGNOSE),
-        None => finding.help("you: check this machine's clock: date -u; sign shortly before sending"),
+        None => finding.help(text!("you: check this machine's clock: date -u; sign shortly before sending")),
     }
 }
 
 fn too_little_signed(finding: Finding, tried: &Tried) -> Finding {
     let passes = tried.passed == Some(Hypothesis::EverythingSigned);
     let finding = finding.citing(tried.ids.iter().copied()).confidence(Confidence::High);
-    let finding = if passes { finding.adding(" (with every header signed it passes)") } else { finding };
+    let finding = if passes { finding.adding(text!(" (with every header signed it passes)")) } else { finding };
     finding
-        .help("you: let the program sign the header or parameter that COS names: add it to what the SDK signs, or do not send it")
-        .help("bucket's owner: the rules stand under strict signature mode in the bucket's security settings")
+        .help(text!("you: let the program sign the header or parameter that COS names: add it to what the SDK signs, or do not send it"))
+        .help(text!("bucket's owner: the rules stand under strict signature mode in the bucket's security settings"))
 }
 
 fn mismatch(finding: Finding, tried: &Tried, evidence: &Evidence, target: &Target) -> Finding {
     let finding = finding.citing(tried.ids.iter().copied());
     if let Some(hypothesis) = tried.passed {
         let (cause, fixes) = cause(hypothesis);
-        let finding = finding.adding(&format!(": {cause}")).confidence(Confidence::High);
-        return fixes.iter().copied().fold(finding, Finding::help).help(DIAGNOSE);
+        let finding = finding.adding(text!(": {cause}", cause)).confidence(Confidence::High);
+        return fixes.into_iter().fold(finding, Finding::help).help(DIAGNOSE);
     }
     let texts = refused(evidence, &target.host)
         .and_then(|(http, error)| Some((&http.signed.as_ref()?.format_string, error.format_string.as_ref()?)));
     match texts {
-        Some((ours, theirs)) if ours == theirs => {
-            wrong_key(finding.adding(": COS signed the same text, so the secret key is not the one of this secret id"))
-        }
+        Some((ours, theirs)) if ours == theirs => wrong_key(
+            finding.adding(text!(": COS signed the same text, so the secret key is not the one of this secret id")),
+        ),
         Some((ours, theirs)) => {
             let all = differences(ours, theirs);
-            let shown: Vec<String> = all.iter().take(MOST_DIFFERENCES).map(ToString::to_string).collect();
+            let shown = Text::sentences(all.into_iter().take(MOST_DIFFERENCES).map(|difference| difference.sentence));
             finding
-                .adding(&format!(": the request was changed on the way, {}", shown.join("; ")))
-                .help("network team: a proxy or gateway between here and COS rewrites what was signed; let it pass Host, path, query and headers unchanged")
-                .help("you: where a gateway is meant to stand there, sign for the host that it sends on to, or leave Host unsigned")
+                .adding(text!(": the request was changed on the way, {shown}", shown))
+                .help(text!("network team: a proxy or gateway between here and COS rewrites what was signed; let it pass Host, path, query and headers unchanged"))
+                .help(text!("you: where a gateway is meant to stand there, sign for the host that it sends on to, or leave Host unsigned"))
         }
         None => {
             if tried.ids.is_empty() {
                 return wrong_key(finding);
             }
             let tried = tried.ids.len();
-            wrong_key(finding.adding(&format!(
-                ": most likely the secret key is wrong, for no other way to sign passes ({tried} tried)"
+            wrong_key(finding.adding(text!(
+                ": most likely the secret key is wrong, for no other way to sign passes ({tried} tried)",
+                tried
             )))
         }
     }
@@ -137,49 +140,53 @@ fn mismatch(finding: Finding, tried: &Tried, evidence: &Evidence, target: &Targe
 
 fn wrong_key(finding: Finding) -> Finding {
     finding
-        .help("you: copy secret id and secret key again, both from the same line of the console")
-        .help("you: see which key is used: `cosprobe credentials`")
+        .help(text!("you: copy secret id and secret key again, both from the same line of the console"))
+        .help(text!("you: see which key is used: `cosprobe credentials`"))
         .help(DIAGNOSE)
 }
 
 /// What a hypothesis that passed means, and what to do.
-const fn cause(hypothesis: Hypothesis) -> (&'static str, &'static [&'static str]) {
+fn cause(hypothesis: Hypothesis) -> (Text, Vec<Text>) {
     match hypothesis {
-        Hypothesis::ClockCorrected => ("signed with COS's own time it passes", &["you: set this machine's clock"]),
+        Hypothesis::ClockCorrected => {
+            (text!("signed with COS's own time it passes"), vec![text!("you: set this machine's clock")])
+        }
         Hypothesis::KeyTrimmed => (
-            "without the quotes, separators or written-out line ends around the key it passes",
-            &[
-                "you: remove what stands around the key where it is kept: quotes, a comma, a semicolon, or \\n in letters",
-            ],
+            text!("without the quotes, separators or written-out line ends around the key it passes"),
+            vec![text!(
+                "you: remove what stands around the key where it is kept: quotes, a comma, a semicolon, or \\n in letters"
+            )],
         ),
         Hypothesis::KeyDecoded => (
-            "with the percent-encoding of the key undone it passes",
-            &["you: keep the key as the console shows it, and not percent-encoded"],
+            text!("with the percent-encoding of the key undone it passes"),
+            vec![text!("you: keep the key as the console shows it, and not percent-encoded")],
         ),
         Hypothesis::WithoutToken => (
-            "without the token it passes",
-            &[
-                "you: the key is not a temporary one: remove the token that is left over (COS_SESSION_TOKEN, TENCENTCLOUD_TOKEN)",
-            ],
+            text!("without the token it passes"),
+            vec![text!(
+                "you: the key is not a temporary one: remove the token that is left over (COS_SESSION_TOKEN, TENCENTCLOUD_TOKEN)"
+            )],
         ),
         Hypothesis::HostUnsigned => (
-            "with the Host header unsigned it passes, so something on the way rewrites Host",
-            &[
-                "network team: let the proxy or gateway pass the Host header unchanged",
-                "you: where it is meant to change Host, sign for the host that it sends on to",
+            text!("with the Host header unsigned it passes, so something on the way rewrites Host"),
+            vec![
+                text!("network team: let the proxy or gateway pass the Host header unchanged"),
+                text!("you: where it is meant to change Host, sign for the host that it sends on to"),
             ],
         ),
         Hypothesis::HostWithPort => (
-            "with the port in the signed Host header it passes, so something on the way adds the port to Host",
-            &["network team: let the proxy or gateway pass the Host header unchanged"],
+            text!("with the port in the signed Host header it passes, so something on the way adds the port to Host"),
+            vec![text!("network team: let the proxy or gateway pass the Host header unchanged")],
         ),
         Hypothesis::PathEncoded => (
-            "with the percent-encoded path signed it passes, so something on the way encodes the path once more",
-            &["network team: let the proxy or gateway pass the path unchanged"],
+            text!("with the percent-encoded path signed it passes, so something on the way encodes the path once more"),
+            vec![text!("network team: let the proxy or gateway pass the path unchanged")],
         ),
         Hypothesis::EverythingSigned => {
-            ("with every header signed it passes", &["you: sign every header that is sent"])
+            (text!("with every header signed it passes"), vec![text!("you: sign every header that is sent")])
         }
-        Hypothesis::Unknown => ("a way to sign that this version does not know passes", &["you: use a newer cosprobe"]),
+        Hypothesis::Unknown => {
+            (text!("a way to sign that this version does not know passes"), vec![text!("you: use a newer cosprobe")])
+        }
     }
 }

@@ -35,7 +35,8 @@ fn evidence(observations: &[Value]) -> Evidence {
 
 fn said(observations: &[Value], to: ReplyTo) -> Option<(String, bool)> {
     let peer = "203.0.113.10:443".parse().unwrap();
-    sender(&evidence(observations), HOST, peer, to).map(|sender| (sender.words(""), sender.is_proven))
+    sender(&evidence(observations), HOST, peer, to)
+        .map(|sender| (sender.words(&Text::empty()).to_string(), sender.is_proven))
 }
 
 fn ttl_of(tries: &Value) -> Option<(u8, u8)> {

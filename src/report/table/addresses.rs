@@ -3,13 +3,23 @@
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::super::Style;
-use super::super::page::words;
 use crate::diagnose::{AddressView, PortView, Spread, milliseconds};
 use crate::evidence::{
     Authentication, Evidence, FailureKind, Observation, ObservationId, Outcome, Stage, VerificationResult,
 };
+use crate::text;
+use crate::text::Text;
 
-const HEADER: [&str; 8] = ["address", "scope", "port", "TCP", "kernel RTT ms", "TLS", "HTTP", "signed"];
+const HEADER: [Text; 8] = [
+    text!("address"),
+    text!("scope"),
+    text!("port"),
+    text!("TCP"),
+    text!("kernel RTT ms"),
+    text!("TLS"),
+    text!("HTTP"),
+    text!("signed"),
+];
 /// From this width on there is room for the times of TLS and HTTP.
 const WIDE: usize = 110;
 
@@ -17,7 +27,7 @@ const WIDE: usize = 110;
 pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(u16::try_from(style.width).unwrap_or(80)).set_header(HEADER);
+    table.set_width(u16::try_from(style.width).unwrap_or(80)).set_header(HEADER.map(|word| word.say(style.language)));
     if style.color {
         table.enforce_styling();
     } else {
@@ -25,12 +35,10 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
     }
     for view in views {
         let mut address = Some(folded(&view.ip.to_string()));
-        let mut scope = Some(view.scope.as_str().to_owned());
+        let mut scope = Some(Text::word(view.scope.as_str()).say(style.language));
         for port in &view.ports {
-            let mut row = vec![
-                Cell::new(address.take().unwrap_or_default()),
-                Cell::new(scope.take().unwrap_or_default().replace('_', " ")),
-            ];
+            let mut row =
+                vec![Cell::new(address.take().unwrap_or_default()), Cell::new(scope.take().unwrap_or_default())];
             row.extend(port_cells(port, evidence, style));
             table.add_row(row);
         }
@@ -76,29 +84,47 @@ fn folded(address: &str) -> String {
 fn port_cells(port: &PortView, evidence: &Evidence, style: Style) -> [Cell; 6] {
     let connects = Cell::new(format!("{}/{}", port.connected, port.attempts));
     let latency = match &port.outcome {
-        Outcome::Succeeded => Cell::new(latency(port.kernel_rtt_us, port.connect_us, port.with_syn_retransmits)),
+        Outcome::Succeeded => good(latency(port.kernel_rtt_us, port.connect_us, port.with_syn_retransmits)),
         Outcome::Failed { kind, from, .. } => {
-            let by = from.map_or_else(String::new, |from| format!(", says {from}"));
-            Cell::new(format!("{}{by}", words(kind))).fg(Color::Red)
+            let by = from.map(|from| text!(", says {from}", from));
+            bad(text!("{kind}{by}", kind = Text::word(kind), by))
         }
-        Outcome::NotRun { because } => Cell::new(format!("not run: {}", words(because))),
-        Outcome::Unknown => Cell::new("unknown"),
+        Outcome::NotRun { because } => good(text!("not run: {because}", because = Text::word(because))),
+        Outcome::Unknown => good(text!("unknown")),
     };
-    let (tls, http, signed) = later_stages(port.observation, evidence, style.width >= WIDE);
+    let later = later_stages(port.observation, evidence, style.width >= WIDE);
+    let [latency, tls, http, signed] = [Some(latency), later.0, later.1, later.2].map(|told| cell(told, style));
     [Cell::new(port.port), connects, latency, tls, http, signed]
+}
+
+/// What stands in a cell, and whether it is bad.
+type Told = (Text, bool);
+
+const fn good(text: Text) -> Told {
+    (text, false)
+}
+
+const fn bad(text: Text) -> Told {
+    (text, true)
+}
+
+fn cell(told: Option<Told>, style: Style) -> Cell {
+    let Some((text, is_bad)) = told else { return Cell::new("-") };
+    let cell = Cell::new(text.say(style.language));
+    if is_bad { cell.fg(Color::Red) } else { cell }
 }
 
 /// Round trips in milliseconds as minimum, median and maximum: the kernel's, and where it has none the process's; and how many of
 /// the connects lost a SYN.
-pub fn latency(kernel_rtt_us: Option<Spread>, connect_us: Option<Spread>, with_lost_syn: u32) -> String {
+pub fn latency(kernel_rtt_us: Option<Spread>, connect_us: Option<Spread>, with_lost_syn: u32) -> Text {
     let lost = match with_lost_syn {
-        0 => String::new(),
-        count => format!(", {count} with lost SYN"),
+        0 => Text::empty(),
+        count => text!(", {count} with lost SYN", count),
     };
     match (kernel_rtt_us, connect_us) {
-        (Some(rtt), _) => format!("{}{lost}", three(rtt)),
-        (None, Some(connect)) => format!("{} (user time){lost}", three(connect)),
-        (None, None) => format!("unknown{lost}"),
+        (Some(rtt), _) => text!("{rtt}{lost}", rtt = three(rtt), lost),
+        (None, Some(connect)) => text!("{time} (user time){lost}", time = three(connect), lost),
+        (None, None) => text!("unknown{lost}", lost),
     }
 }
 
@@ -123,7 +149,7 @@ fn time(us: Option<u64>) -> String {
 }
 
 /// What TLS and HTTP came to on the connections of one connect observation.
-fn later_stages(connect: ObservationId, evidence: &Evidence, wide: bool) -> (Cell, Cell, Cell) {
+fn later_stages(connect: ObservationId, evidence: &Evidence, wide: bool) -> (Option<Told>, Option<Told>, Option<Told>) {
     let descends = |observation: &&Observation| evidence.descends_from(observation.id, connect);
     let tls = evidence.of_stage(Stage::TlsHandshake).filter(descends).find_map(|o| tls_cell(o, wide));
     let of_requests = |wanted: Authentication| {
@@ -133,59 +159,54 @@ fn later_stages(connect: ObservationId, evidence: &Evidence, wide: bool) -> (Cel
             .filter(|o| o.detail.http().is_some_and(|http| http.authentication == wanted && http.method == "HEAD"))
             .find_map(|o| http_cell(o, wide))
     };
-    let none = || Cell::new("-");
-    (
-        tls.unwrap_or_else(none),
-        of_requests(Authentication::Anonymous).unwrap_or_else(none),
-        of_requests(Authentication::Signed).unwrap_or_else(none),
-    )
+    (tls, of_requests(Authentication::Anonymous), of_requests(Authentication::Signed))
 }
 
-fn tls_cell(observation: &Observation, wide: bool) -> Option<Cell> {
+fn tls_cell(observation: &Observation, wide: bool) -> Option<Told> {
     let tls = observation.detail.tls()?;
     Some(match &observation.outcome {
         Outcome::Succeeded => {
             let version = tls.version.as_deref().unwrap_or("TLS");
             let version = format!("{version}{}", time(observation.elapsed_us.filter(|_| wide)));
             match tls.verification.result {
-                VerificationResult::Trusted => Cell::new(version),
-                VerificationResult::NotChecked => Cell::new(format!("{version}, not checked")),
-                result => Cell::new(certificate_word(result)).fg(Color::Red),
+                VerificationResult::Trusted => good(Text::literal(version)),
+                VerificationResult::NotChecked => good(text!("{version}, not checked", version)),
+                result => bad(certificate_word(result)),
             }
         }
-        Outcome::Failed { kind, .. } => Cell::new(short_failure(*kind)).fg(Color::Red),
-        Outcome::NotRun { .. } => Cell::new("not run"),
-        Outcome::Unknown => Cell::new("unknown"),
+        Outcome::Failed { kind, .. } => bad(short_failure(*kind)),
+        Outcome::NotRun { .. } => good(text!("not run")),
+        Outcome::Unknown => good(text!("unknown")),
     })
 }
 
 /// What is wrong with the certificate, short enough for the table.
-const fn certificate_word(result: VerificationResult) -> &'static str {
+const fn certificate_word(result: VerificationResult) -> Text {
     match result {
-        VerificationResult::UntrustedIssuer => "untrusted",
-        VerificationResult::WrongName => "wrong name",
-        VerificationResult::Expired => "expired",
-        VerificationResult::NotYetValid => "too early",
-        _ => "invalid",
+        VerificationResult::UntrustedIssuer => text!("untrusted"),
+        VerificationResult::WrongName => text!("wrong name"),
+        VerificationResult::Expired => text!("expired"),
+        VerificationResult::NotYetValid => text!("too early"),
+        _ => text!("invalid"),
     }
 }
 
 /// How a handshake or an exchange failed, short enough for the table.
-fn short_failure(kind: FailureKind) -> String {
+fn short_failure(kind: FailureKind) -> Text {
     let word = kind.as_str();
     let short = word.strip_prefix("handshake_").or(word.strip_prefix("response_")).or(word.strip_suffix("_response"));
-    short.unwrap_or(word).replace('_', " ")
+    Text::word(short.unwrap_or(word))
 }
 
-fn http_cell(observation: &Observation, wide: bool) -> Option<Cell> {
+fn http_cell(observation: &Observation, wide: bool) -> Option<Told> {
     let http = observation.detail.http()?;
     Some(match (&observation.outcome, http.status) {
-        (Outcome::NotRun { .. }, _) => Cell::new("not run"),
+        (Outcome::NotRun { .. }, _) => good(text!("not run")),
         (_, Some(status)) if http.is_from_cos() => {
-            Cell::new(format!("{status}{}", time(http.first_byte_us.filter(|_| wide))))
+            good(Text::literal(format!("{status}{}", time(http.first_byte_us.filter(|_| wide)))))
         }
-        (_, Some(status)) => Cell::new(format!("{status} not COS")).fg(Color::Red),
-        (Outcome::Failed { kind, .. }, None) => Cell::new(short_failure(*kind)).fg(Color::Red),
-        (Outcome::Succeeded | Outcome::Unknown, None) => Cell::new("unknown"),
+        (_, Some(status)) => bad(text!("{status} not COS", status)),
+        (Outcome::Failed { kind, .. }, None) => bad(short_failure(*kind)),
+        (Outcome::Succeeded | Outcome::Unknown, None) => good(text!("unknown")),
     })
 }

@@ -97,7 +97,7 @@ fn a_check_without_a_key_says_where_it_looked() {
         format!("; {} (no such file); ", files.join(", ")),
         "metadata service (not asked: --metadata never)".to_owned(),
     ] {
-        assert!(finding.summary.contains(&named), "{named}: {}", finding.summary);
+        assert!(finding.summary.to_string().contains(&named), "{named}: {}", finding.summary);
     }
 }
 
