@@ -15,7 +15,7 @@ use cosprobe::config::Config;
 use cosprobe::diagnose::Watch;
 use cosprobe::error::{Error, exit};
 use cosprobe::evidence::Evidence;
-use cosprobe::report::{Format, Report, Style, View, change_line, exit_code, render, summary};
+use cosprobe::report::{Format, Report, Style, View, change_line, exit_code, json_text, render, summary};
 use cosprobe::run::{Ending, Progress};
 
 use progress::Shown;
@@ -134,8 +134,7 @@ async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, 
 fn finish_watch(watch: &Watch, output: &OutputArgs) -> Result<u8, Error> {
     let text = match output.format {
         Format::Table => format!("\n{}", summary(watch, output.language.language())),
-        // Strings, numbers and times only: nothing that JSON cannot say.
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(watch).unwrap_or_default()),
+        Format::Json => json_text(watch),
     };
     if !output.quiet || output.output.is_some() {
         write_report(&text, output.output.as_deref())?;

@@ -83,6 +83,12 @@ fn closer_looks(config: &Config, evidence: &Evidence) -> Vec<Step> {
     steps
 }
 
+/// The targets whose probes are of interest: not the endpoints of the control group, which the evidence does not name.
+fn probed<'a>(config: &'a Config, evidence: &'a Evidence) -> impl Iterator<Item = &'a Target> {
+    let wanted: BTreeSet<&str> = evidence.targets.iter().map(|target| target.host.as_str()).collect();
+    config.targets.iter().filter(move |target| wanted.contains(target.host.as_str()))
+}
+
 /// The targets that are names and not addresses.
 fn names(config: &Config) -> impl Iterator<Item = &Target> {
     config.targets.iter().filter(|target| target.address().is_none())

@@ -19,6 +19,7 @@ mod watch;
 
 pub use diff::DiffDocument;
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
+pub use json::json_text;
 pub use path::{TraceDocument, mtr_json, path_tables, trace_json};
 pub use ping::{
     AddressChange, PingDocument, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line,

@@ -11,6 +11,7 @@ use super::machine::ThisMachine;
 use super::temporary::StsArgs;
 use crate::credential::{Credential, Entry, Grant, State, Surroundings, look, to_the_second};
 use crate::error::{Error, exit};
+use crate::report::json_text;
 
 /// Columns of the table.
 const WIDTH: u16 = 80;
@@ -108,8 +109,7 @@ impl CredentialsArgs {
         };
         let text = match self.format {
             ListFormat::Table => listing.table(),
-            // Strings and numbers only: nothing that JSON cannot say.
-            ListFormat::Json => format!("{}\n", serde_json::to_string_pretty(&listing).unwrap_or_default()),
+            ListFormat::Json => json_text(&listing),
         };
         Ok((text, code))
     }

@@ -15,7 +15,7 @@ use crate::diagnose::{RegionView, rank};
 use crate::error::{Error, exit};
 use crate::evidence::{Evidence, Outcome};
 use crate::region::{ALIASES, REGIONS, Region, RegionState};
-use crate::report::{FORMAT_VERSION, latency};
+use crate::report::{FORMAT_VERSION, json_text, latency};
 use crate::run::Ending;
 use crate::target::{Protocol, Service, Target, TargetDefaults};
 use crate::text;
@@ -135,10 +135,9 @@ impl RegionsArgs {
         let text = match self.format {
             RegionsFormat::Table if measured.is_some() => self.ranking(&rows, language),
             RegionsFormat::Table => listing(&rows, language),
-            // Strings and numbers only: nothing that JSON cannot say.
             RegionsFormat::Json => {
                 let document = RegionsDocument { format_version: FORMAT_VERSION, kind: "regions", regions: &rows };
-                format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
+                json_text(&document)
             }
         };
         Answer { text, hints: Vec::new(), code: measured.map_or(exit::HEALTHY, |(_, ending)| code(&rows, ending)) }

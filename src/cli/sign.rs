@@ -16,6 +16,7 @@ use super::machine::ThisMachine;
 use super::values;
 use crate::credential::{Credential, WAYS_TO_SET_A_KEY};
 use crate::error::{Error, exit, usage};
+use crate::report::json_text;
 use crate::sign::presign::{Link, QueryForm, TOKEN_NAME, Token, presign};
 use crate::sign::{self, KeyTime, Request, Signature};
 
@@ -186,7 +187,7 @@ impl SignArgs {
         }
         let product = url.as_ref().unwrap_or(&signature.authorization);
         Ok(match self.format {
-            SignFormat::Json => Answer::good(self.json(&signature, url, send_also)?),
+            SignFormat::Json => Answer::good(self.json(&signature, url, send_also)),
             SignFormat::Text => {
                 let text =
                     if self.explain { show::signature(&signature, url.as_deref()) } else { format!("{product}\n") };
@@ -195,8 +196,8 @@ impl SignArgs {
         })
     }
 
-    fn json(&self, signature: &Signature, url: Option<String>, send_also: Vec<String>) -> Result<String, Error> {
-        to_json(&Signed {
+    fn json(&self, signature: &Signature, url: Option<String>, send_also: Vec<String>) -> String {
+        json_text(&Signed {
             authorization: signature.authorization.clone(),
             format_string: signature.format_string.clone(),
             string_to_sign: signature.string_to_sign.clone(),
@@ -264,12 +265,6 @@ fn hints(send_also: &[String]) -> Vec<String> {
         name => format!("header {name} is signed: whoever uses the URL has to send it as it was signed"),
     };
     send_also.iter().map(hint).collect()
-}
-
-fn to_json(value: &impl Serialize) -> Result<String, Error> {
-    // Texts and numbers only: nothing that JSON cannot say.
-    let text = serde_json::to_string_pretty(value).or_else(|error| usage(error.to_string()))?;
-    Ok(format!("{text}\n"))
 }
 
 fn header(text: &str) -> Result<(String, String), Error> {

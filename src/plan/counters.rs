@@ -2,7 +2,7 @@
 //!
 //! The two readings stand around all connects of a run, because the counters are those of all programs and not of one socket.
 
-use super::{Action, Step};
+use super::{Action, Step, probed};
 use crate::config::Config;
 use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Stage};
 
@@ -15,9 +15,7 @@ pub(super) fn before(connects: &[Step], evidence: &Evidence) -> Option<Step> {
 /// The reading after connects that were not answered.
 pub(super) fn after(config: &Config, evidence: &Evidence) -> Vec<Step> {
     let is_unanswered = |o: &&Observation| o.outcome.failure() == Some(FailureKind::ConnectTimeout);
-    // Nobody looks at the control group's.
-    let targets = config.targets.iter().filter(|target| evidence.target(&target.host).is_some());
-    let connects = targets.flat_map(|target| evidence.of_endpoint(Stage::Connect, &target.host));
+    let connects = probed(config, evidence).flat_map(|target| evidence.of_endpoint(Stage::Connect, &target.host));
     let last_silence = { connects }.filter(is_unanswered).map(|o| o.id).max();
     // An evidence without the reading before has nothing to compare with.
     let is_due = last_silence.zip(last_reading(evidence)).is_some_and(|(silence, reading)| reading < silence);

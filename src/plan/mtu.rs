@@ -5,7 +5,7 @@ mod large;
 
 use std::collections::BTreeMap;
 
-use super::{Action, Step};
+use super::{Action, Step, probed};
 use crate::config::Config;
 use crate::evidence::{Evidence, FailureKind, Observation, Stage};
 use crate::target::Target;
@@ -38,11 +38,6 @@ pub(super) fn steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
     let mut steps: Vec<Step> = probed(config, evidence).filter_map(of_target).flatten().collect();
     steps.extend(smaller_requests(config, evidence));
     steps
-}
-
-/// The targets whose packets are of interest: not the endpoints of the control group.
-fn probed<'a>(config: &'a Config, evidence: &'a Evidence) -> impl Iterator<Item = &'a Target> {
-    config.targets.iter().filter(|target| evidence.target(&target.host).is_some())
 }
 
 /// The first handshake of an endpoint that got no answer on a connection that opened.

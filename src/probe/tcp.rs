@@ -1,7 +1,7 @@
 //! TCP connects: how often they succeed, how long they take by both clocks, and who says no.
 //!
-//! The failure causes follow `docs/architecture.md`, "reading a failed connect": the error queue first, because reading it
-//! clears `SO_ERROR`; then the TCP state, because a readable socket is not yet a connected one; then `SO_ERROR`.
+//! How a connect ended follows `docs/architecture.md`, "reading a failed connect": the TCP state first, because a writable
+//! socket is not yet a connected one; then the error queue, because reading it clears `SO_ERROR`; then `SO_ERROR`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use super::{Context, micros};
 use crate::config::Config;
 use crate::evidence::{Detail, FailureKind, NotRunReason, ObservationId, Outcome, Sample, Tcp, TcpState};
 use crate::plan::{self, Step};
-use crate::sys::{self, Egress, IcmpError};
+use crate::sys::{self, Egress, IcmpError, TcpInfo};
 
 /// After a wake-up that decided nothing.
 const PAUSE_AFTER_WAKE: Duration = Duration::from_millis(2);
@@ -166,12 +166,10 @@ pub(super) async fn dial_over(socket: io::Result<Socket>, peer: SocketAddr, atte
         Ok(stream) => stream,
         Err(error) => return refused(&error),
     };
-    let outcome = match timeout(attempt_timeout, established(&stream, local)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Outcome::failed(FailureKind::ConnectTimeout),
-    };
+    let ended = timeout(attempt_timeout, established(&stream, local)).await;
     let elapsed_us = Some(micros(begun.elapsed()));
-    let info = sys::tcp_info(&stream).ok();
+    let (outcome, info) =
+        ended.unwrap_or_else(|_| (Outcome::failed(FailureKind::ConnectTimeout), sys::tcp_info(&stream).ok()));
     let sample = Sample {
         elapsed_us,
         kernel_rtt_us: info.and_then(|info| info.rtt_us),
@@ -205,14 +203,20 @@ pub(super) fn state(socket: &impl AsFd) -> Option<TcpState> {
     })
 }
 
-/// Waits for the end of the handshake.
-async fn established(stream: &TcpStream, local: Option<SocketAddr>) -> Outcome {
+/// Waits for the end of the handshake: how it ended, and what the kernel knew then.
+async fn established(stream: &TcpStream, local: Option<SocketAddr>) -> (Outcome, Option<TcpInfo>) {
     loop {
         if let Err(error) = stream.ready(Interest::WRITABLE | Interest::ERROR).await {
-            return Outcome::failed_with(FailureKind::Other, &error.to_string());
+            return (Outcome::failed_with(FailureKind::Other, &error.to_string()), None);
         }
-        if let Some(outcome) = look(stream, local) {
-            return outcome;
+        // Most sockets wake because they are connected, so this is asked first and once: every call counts among thousands.
+        let info = sys::tcp_info(stream).ok();
+        let outcome = match info {
+            Some(info) if info.established => Some(Outcome::Succeeded),
+            _ => refusal(stream, local, info),
+        };
+        if let Some(outcome) = outcome {
+            return (outcome, info);
         }
         // Nothing is decided: an ICMP error may wake the socket while the kernel goes on sending SYNs. The readiness is
         // cleared, one interest at a time as tokio wants it. What stays is the mark of a closed stream, and the pause keeps
@@ -224,13 +228,10 @@ async fn established(stream: &TcpStream, local: Option<SocketAddr>) -> Outcome {
     }
 }
 
-fn look(stream: &TcpStream, local: Option<SocketAddr>) -> Option<Outcome> {
+/// How a connect that is not established has ended, if it has.
+fn refusal(stream: &TcpStream, local: Option<SocketAddr>, info: Option<TcpInfo>) -> Option<Outcome> {
     if let Some(failure) = sys::next_icmp_error(&stream.as_fd()).and_then(|error| icmp_failure(error, local)) {
         return Some(failure);
-    }
-    let info = sys::tcp_info(stream).ok();
-    if info.is_some_and(|info| info.established) {
-        return Some(Outcome::Succeeded);
     }
     match stream.take_error() {
         // A refusal of the SYN is ECONNREFUSED; this RST came after the handshake, so the port was reached.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::page::Page;
-use super::{FORMAT_VERSION, Redaction, Report, Style};
+use super::{FORMAT_VERSION, Redaction, Report, Style, json_text};
 use crate::diagnose::{
     Comparison, Difference, Found, MACHINE, Pair, PairedBy, RunLetter, Severity, Side, Verdict, compare, listed,
 };
@@ -79,8 +79,7 @@ impl<'a> DiffDocument<'a> {
 
     /// The document as text, ended by a line end.
     pub fn json(&self) -> String {
-        // Texts, numbers and times only: nothing that JSON cannot say.
-        format!("{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
+        json_text(self)
     }
 
     /// The table for people: both verdicts, the first difference, and the others.

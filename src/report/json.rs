@@ -1,10 +1,17 @@
-//! One JSON document.
+//! JSON documents as text.
+
+use serde::Serialize;
 
 use super::{Report, Style};
 
-pub(super) fn render(report: &Report, _style: Style) -> String {
-    // Every key is a string and every number is finite, so there is nothing that JSON cannot say.
-    let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
+/// A document as JSON that people can read too, ended by a line end. The documents hold texts, finite numbers and times: nothing that
+/// JSON cannot say.
+pub fn json_text(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+pub(super) fn render(report: &Report, _style: Style) -> String {
+    json_text(report)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::page::Page;
-use super::{FORMAT_VERSION, Style};
+use super::{FORMAT_VERSION, Style, json_text};
 use crate::diagnose::{HopAddress, HopFlag, HopView, PathEnd, PathView, Spread};
 use crate::evidence::{FailureKind, HopAnswer, Observation, Outcome, PathProtocol, PathStop};
 use crate::text;
@@ -35,9 +35,7 @@ pub struct TraceDocument<'a> {
 
 /// The traces in one JSON document.
 pub fn trace_json(paths: &[PathView], evidence: &[Observation]) -> String {
-    let document = TraceDocument { format_version: FORMAT_VERSION, kind: "trace", paths, evidence };
-    // Strings and numbers only: nothing that JSON cannot say.
-    format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
+    json_text(&TraceDocument { format_version: FORMAT_VERSION, kind: "trace", paths, evidence })
 }
 
 /// All paths in tables; the text ends with a line end.
@@ -245,9 +243,7 @@ fn reported(end: &PathEnd, path: &PathView) -> Text {
 /// One document for each path, as `mtr --json` writes them.
 pub fn mtr_json(paths: &[PathView]) -> String {
     let documents = paths.iter().filter(|path| path.was_traced()).map(mtr_document);
-    documents
-        .flat_map(|document| [serde_json::to_string_pretty(&document).unwrap_or_default(), "\n".to_owned()])
-        .collect()
+    documents.map(|document| json_text(&document)).collect()
 }
 
 fn mtr_document(path: &PathView) -> Value {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::json_text;
 use crate::diagnose::PeerSeries;
 use crate::evidence::{Outcome, Sample};
 use crate::text;
@@ -263,11 +264,7 @@ pub fn ping_end(
             let missing = run.unresolved.iter().map(|name| event("unresolved", Unresolved::of(name)));
             missing.chain(run.series.iter().map(|series| event("summary", Summary::of(series)))).collect()
         }
-        PingFormat::Json => {
-            // Strings, numbers and times only: nothing that JSON cannot say.
-            let document = PingDocument::of(run, ended_at);
-            format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
-        }
+        PingFormat::Json => json_text(&PingDocument::of(run, ended_at)),
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-use super::Report;
+use super::{Report, json_text};
 
 /// The schema of the report.
 pub fn schema() -> String {
@@ -18,9 +18,7 @@ pub fn schema_of<T: JsonSchema>() -> String {
     let schema = schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     let mut schema = schema.to_value();
     open(&mut schema);
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-    text.push('\n');
-    text
+    json_text(&schema)
 }
 
 /// Opens every closed list in a schema.

@@ -4,10 +4,11 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Answer, Product, SignArgs, SignFormat, show, to_json};
+use super::{Answer, Product, SignArgs, SignFormat, show};
 use crate::credential::Credential;
 use crate::error::{Error, usage};
 use crate::evidence::shell_word;
+use crate::report::json_text;
 use crate::sign::policy::{self, ObjectKey, Upload};
 
 /// What the form allows to upload.
@@ -105,7 +106,7 @@ impl SignArgs {
         };
         let command = command(&form.fields, &format!("{}://{host}/", self.scheme));
         Ok(Answer::good(match self.format {
-            SignFormat::Json => to_json(&SignedForm {
+            SignFormat::Json => json_text(&SignedForm {
                 policy: &form.policy,
                 policy_base64: &form.policy_base64,
                 string_to_sign: &form.string_to_sign,
@@ -114,7 +115,7 @@ impl SignArgs {
                 fields: form.fields.iter().map(|(name, value)| Field { name, value }).collect(),
                 command: &command,
                 sign_key: self.explain.then(|| form.sign_key.expose()),
-            })?,
+            }),
             SignFormat::Text if self.explain => show::form(&form, &command),
             SignFormat::Text => {
                 let line = |(name, value): &(String, String)| format!("{name}={value}\n");

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Answer, SignArgs, SignFormat, show, to_json};
+use super::{Answer, SignArgs, SignFormat, show};
 use crate::cli::input::read_text;
 use crate::credential::Credential;
 use crate::error::{Error, exit, usage};
+use crate::report::json_text;
 use crate::sign::Request;
 use crate::sign::difference::{differences, without_tokens};
 use crate::sign::parse::{self, Given, Problem};
@@ -99,7 +100,7 @@ impl SignArgs {
         let differences = self.verify.server_differences(&found)?;
         let answer = Judged { given: &sent.given, found: &found, now, differences };
         let text = match self.format {
-            SignFormat::Json => answer.json()?,
+            SignFormat::Json => answer.json(),
             SignFormat::Text => answer.shown(self.explain),
         };
         Ok(Answer { text, hints: Vec::new(), code: if answer.verifies() { exit::HEALTHY } else { exit::FINDINGS } })
@@ -189,9 +190,9 @@ impl Judged<'_> {
         self.found.matches && matches!(self.found.window, Window::Valid { .. })
     }
 
-    fn json(&self) -> Result<String, Error> {
+    fn json(&self) -> String {
         let Self { given, found, now, differences } = self;
-        to_json(&Verified {
+        json_text(&Verified {
             verifies: self.verifies(),
             signature_matches: found.matches,
             window: found.window.word(),

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::super::{Action, RequestPlan, Segments, Step, ordinary_requests, service_of};
-use super::{FIRST, next_sizes, probed, stalled_handshake};
+use super::super::{Action, RequestPlan, Segments, Step, ordinary_requests, probed, service_of};
+use super::{FIRST, next_sizes, stalled_handshake};
 use crate::config::Config;
 use crate::evidence::{Authentication, Evidence, LargeRequest, Observation, Stage};
 use crate::target::{Protocol, Target};
