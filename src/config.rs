@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use trace::{Trace, TraceProtocol};
 
-use crate::evidence::{Hypothesis, Key};
+use crate::evidence::{Hypothesis, Key, Stage};
 use crate::sys::Egress;
 use crate::target::Target;
 
@@ -59,6 +59,8 @@ pub struct Config {
     pub trace_in_check: When,
     /// Whether the same source ports are tried again where some connects to a peer got no answer and others did.
     pub retry_ports: bool,
+    /// The stages that are run. What is left out is not observed, and nothing is concluded from it.
+    pub stages: &'static [Stage],
     /// How the evidence is judged.
     pub policy: Policy,
 }

@@ -100,7 +100,7 @@ async fn everything(
     let beside = Beside::begin(context, plan::comparison_steps(context.config(), evidence));
     let mut large = None;
     for further in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Host) {
-        if further == Stage::TlsHandshake {
+        if further == Stage::TlsHandshake && context.config().stages.contains(&Stage::PathMtu) {
             large = Some(Beside::begin(context, plan::large_requests(context.config(), evidence)));
         }
         stage(context, further, evidence, progress).await;
@@ -152,6 +152,9 @@ fn slowest_lookup(evidence: &Evidence) -> Duration {
 }
 
 async fn stage(context: &Arc<Context>, stage: Stage, evidence: &mut Evidence, progress: &mut impl FnMut(Progress<'_>)) {
+    if !context.config().stages.contains(&stage) {
+        return;
+    }
     progress(Progress::Stage(stage));
     rounds(context, evidence, progress, |config, evidence| plan::steps(stage, config, evidence)).await;
 }

@@ -16,6 +16,7 @@ use super::values;
 use crate::config::{Config, Limits, Policy, Questions, Route, Signing, SystemFiles, Trust};
 use crate::credential::{Credential, Place};
 use crate::error::{Error, usage};
+use crate::evidence::Stage;
 use crate::target::{EndpointRole, Target};
 
 /// Arguments of `check`.
@@ -131,6 +132,7 @@ impl CheckArgs {
             trace: None,
             trace_in_check: self.trace.into(),
             retry_ports: true,
+            stages: &Stage::ALL,
             policy: Policy {
                 expect: self.expect.map(|route| match route {
                     ExpectedRoute::Private => Route::Private,

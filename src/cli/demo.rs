@@ -12,7 +12,7 @@ use crate::config::{
 };
 use crate::credential::Credential;
 use crate::error::{Error, usage};
-use crate::evidence::{DnsTransport, ServerOrigin};
+use crate::evidence::{DnsTransport, ServerOrigin, Stage};
 use crate::lab::{self, Lab, SCENARIOS, Scenario};
 use crate::sys::Egress;
 use crate::target::{Target, TargetDefaults};
@@ -80,6 +80,7 @@ pub fn demo_job(scenario: &Scenario, lab: &Lab) -> Result<Job, Error> {
         trace: None,
         trace_in_check: When::Auto,
         retry_ports: true,
+        stages: &Stage::ALL,
         policy: Policy::default(),
     };
     let labels = BTreeMap::from([("demo".to_owned(), scenario.name.to_owned())]);

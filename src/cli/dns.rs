@@ -18,6 +18,7 @@ use crate::config::{
     Config, Limits, MetadataService, NameServers, Policy, Questions, Signing, SystemFiles, Trust, When,
 };
 use crate::error::{Error, usage};
+use crate::evidence::Stage;
 use crate::sys::Egress;
 use crate::target::Target;
 
@@ -119,6 +120,7 @@ impl DnsArgs {
             trace: None,
             trace_in_check: When::Never,
             retry_ports: false,
+            stages: &Stage::ALL,
             policy: Policy::default(),
         };
         let labels: BTreeMap<String, String> = self.label.iter().cloned().collect();

@@ -17,7 +17,7 @@ use crate::config::{
 };
 use crate::diagnose::{AddressView, addresses};
 use crate::error::{Error, usage};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Stage};
 use crate::plan::redirect;
 use crate::report::PingFormat;
 use crate::run::ping::{Method, Ping};
@@ -146,6 +146,7 @@ impl PingArgs {
             trace: None,
             trace_in_check: When::Never,
             retry_ports: false,
+            stages: &Stage::ALL,
             policy: Policy::default(),
         })
     }

@@ -13,7 +13,7 @@ use crate::config::{
 };
 use crate::diagnose::{RegionView, rank};
 use crate::error::{Error, exit};
-use crate::evidence::{Evidence, Outcome};
+use crate::evidence::{Evidence, Outcome, Stage};
 use crate::region::{ALIASES, REGIONS, Region, RegionState};
 use crate::report::{FORMAT_VERSION, json_text, latency};
 use crate::run::Ending;
@@ -121,6 +121,7 @@ impl RegionsArgs {
             trace: None,
             trace_in_check: When::Never,
             retry_ports: false,
+            stages: &Stage::ALL,
             policy: Policy::default(),
         }))
     }

@@ -13,7 +13,7 @@ use crate::config::{
 };
 use crate::diagnose::{PathView, paths};
 use crate::error::{Error, exit, usage};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Stage};
 use crate::report::{mtr_json, path_tables, trace_json};
 use crate::run::Ending;
 use crate::target::{Protocol, Service, Target};
@@ -124,6 +124,7 @@ impl TraceArgs {
             canary: None,
             trace_in_check: When::Never,
             retry_ports: false,
+            stages: &Stage::ALL,
             trace: Some(Trace {
                 protocol,
                 max_ttl: self.max_ttl,

@@ -52,6 +52,7 @@ impl Case {
             trace: None,
             trace_in_check: When::Auto,
             retry_ports: true,
+            stages: &Stage::ALL,
             policy: Policy::default(),
         };
         Self { config, evidence: Evidence::new(targets) }

@@ -22,6 +22,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "evidence::Hypothesis",
             "evidence::Key",
             "evidence::ServerOrigin",
+            "evidence::Stage",
         ],
     ),
     ("credential", &["error", "sign::mask"]),
