@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Finding;
 use super::answers::{AnswerView, answers};
 use super::resolvers::{can_be_private, cause, metadata};
-use super::verdict::{is_answered, is_broken_off};
+use super::verdict::{Verdict, is_answered, is_broken_off, verdict_on};
 use super::view::{addresses_of_endpoint, cos_answered, listed, route_of};
 use crate::addr;
 use crate::config::Route;
@@ -20,6 +20,8 @@ use crate::text::Text;
 pub struct EndpointView {
     /// Its host.
     pub endpoint: String,
+    /// What it comes to for this endpoint alone, by the findings about it and about this machine.
+    pub verdict: Verdict,
     /// The network that it is reached over.
     pub route: Route,
     /// Why, in one sentence, and what changes it if anything does.
@@ -73,6 +75,7 @@ pub fn endpoints(evidence: &Evidence, findings: &[Finding]) -> Vec<EndpointView>
         let (extent, extent_reason) = extent(evidence, target).unzip();
         EndpointView {
             endpoint: target.host.clone(),
+            verdict: verdict_on(evidence, findings, target),
             route,
             route_reason: route_reason(evidence, findings, target, route),
             extent,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::view::{
-    addresses, addresses_of_endpoint, combine, cos_answered, counted, listed, milliseconds, route_of, route_of_scope,
+    addresses_of_endpoint, combine, cos_answered, counted, listed, milliseconds, route_of, route_of_scope,
 };
 use super::{AddressView, Finding, Severity, host::MACHINE};
 use crate::config::Route;
@@ -55,29 +55,37 @@ pub struct Verdict {
 
 /// Judges a run by its findings.
 pub fn verdict(evidence: &Evidence, findings: &[Finding]) -> Verdict {
-    let status = evidence.targets.iter().map(|target| status_of(evidence, findings, target)).max();
+    let targets: Vec<&Target> = evidence.targets.iter().collect();
+    judged(evidence, &targets, &findings.iter().collect::<Vec<_>>())
+}
+
+/// Judges one target of a run, by the findings that concern it. Where there is but one, it is the verdict on the run.
+pub(super) fn verdict_on(evidence: &Evidence, findings: &[Finding], target: &Target) -> Verdict {
+    let own: Vec<&Finding> = findings.iter().filter(|finding| concerns(finding, target)).collect();
+    judged(evidence, &[target], &own)
+}
+
+fn judged(evidence: &Evidence, targets: &[&Target], findings: &[&Finding]) -> Verdict {
+    let status = targets.iter().map(|target| status_of(evidence, findings, target)).max();
     let status = status.unwrap_or(Status::Inconclusive);
-    let route = combine(evidence.targets.iter().map(|target| route_of(evidence, &target.host)));
-    let root = findings.iter().find(|finding| finding.is_root() && finding.severity >= Severity::Warning);
-    Verdict {
-        status,
-        route,
-        code: root.map(|finding| finding.code.clone()),
-        summary: summary(evidence, status, route, root, findings),
-    }
+    let route = combine(targets.iter().map(|target| route_of(evidence, &target.host)));
+    let root = findings.iter().find(|finding| finding.is_root() && finding.severity >= Severity::Warning).copied();
+    let run = Judged { evidence, targets, findings };
+    Verdict { status, route, code: root.map(|finding| finding.code.clone()), summary: run.summary(status, route, root) }
+}
+
+/// Whether a finding is about a target, or about the machine and so about all of them.
+fn concerns(finding: &Finding, target: &Target) -> bool {
+    finding.subject == target.host || finding.subject == MACHINE
 }
 
 /// Error findings that say what was expected, and not that something does not work.
 const EXPECTATIONS: &[&str] = &["RTE005"];
 
-fn status_of(evidence: &Evidence, findings: &[Finding], target: &Target) -> Status {
+fn status_of(evidence: &Evidence, findings: &[&Finding], target: &Target) -> Status {
     let host = target.host.as_str();
-    let roots = || {
-        findings.iter().filter(|finding| {
-            let concerns = finding.subject == host || finding.subject == MACHINE;
-            finding.is_root() && finding.severity >= Severity::Warning && concerns
-        })
-    };
+    let is_bad = |finding: &&&Finding| finding.is_root() && finding.severity >= Severity::Warning;
+    let roots = || findings.iter().filter(is_bad).filter(|finding| concerns(finding, target));
     let is_down =
         || roots().any(|root| root.severity == Severity::Error && !EXPECTATIONS.contains(&root.code.as_str()));
     let resolved = target.services.is_empty() && !addresses_of(evidence, host).is_empty();
@@ -132,68 +140,94 @@ pub(super) fn is_broken_off(observation: &Observation) -> bool {
     }
 }
 
-fn summary(evidence: &Evidence, status: Status, route: Route, root: Option<&Finding>, findings: &[Finding]) -> Text {
-    let over = match route {
-        Route::Private => text!(" over the private network"),
-        Route::Public => text!(" over the internet"),
-        Route::Mixed => text!(" over private and public addresses"),
-        Route::Unknown => Text::empty(),
-    };
-    match (status, root) {
-        (Status::Healthy, _) if evidence.targets.iter().all(|target| target.services.is_empty()) => {
-            let on = match route {
-                Route::Private => text!(", on the private network"),
-                Route::Public => text!(", on the internet"),
-                Route::Mixed => text!(", on the private network and the internet"),
-                Route::Unknown => Text::empty(),
-            };
-            text!("{who}{on}", who = who_answers(evidence), on)
+/// What the sentence of a verdict is made of.
+struct Judged<'a> {
+    evidence: &'a Evidence,
+    targets: &'a [&'a Target],
+    findings: &'a [&'a Finding],
+}
+
+impl Judged<'_> {
+    fn summary(&self, status: Status, route: Route, root: Option<&Finding>) -> Text {
+        let over = match route {
+            Route::Private => text!(" over the private network"),
+            Route::Public => text!(" over the internet"),
+            Route::Mixed => text!(" over private and public addresses"),
+            Route::Unknown => Text::empty(),
+        };
+        match (status, root) {
+            (Status::Healthy, _) if self.asks_for_names_only() => {
+                let on = match route {
+                    Route::Private => text!(", on the private network"),
+                    Route::Public => text!(", on the internet"),
+                    Route::Mixed => text!(", on the private network and the internet"),
+                    Route::Unknown => Text::empty(),
+                };
+                text!("{who}{on}", who = self.who_answers(), on)
+            }
+            (Status::Healthy, _) => {
+                text!("{who}{over}{round_trip}", who = self.who_answers(), over, round_trip = self.best_rtt())
+            }
+            (Status::Inconclusive, None) => self.unmeasured(),
+            (_, Some(root)) => {
+                let roots = self.findings.iter().filter(|f| f.is_root() && f.severity >= Severity::Warning).count();
+                let more = match roots {
+                    0 | 1 => Text::empty(),
+                    _ => counted(
+                        roots - 1,
+                        text!(" (and 1 other finding)"),
+                        text!(" (and {count} other findings)", count = roots - 1),
+                    ),
+                };
+                text!("{summary}{more}", summary = &root.summary, more)
+            }
+            (_, None) => text!("nothing was found"),
         }
-        (Status::Healthy, _) => {
-            text!("{who}{over}{round_trip}", who = who_answers(evidence), over, round_trip = best_rtt(evidence))
-        }
-        (Status::Inconclusive, None) => unmeasured(evidence, findings),
-        (_, Some(root)) => {
-            let roots = findings.iter().filter(|f| f.is_root() && f.severity >= Severity::Warning).count();
-            let more = match roots {
-                0 | 1 => Text::empty(),
-                _ => counted(
-                    roots - 1,
-                    text!(" (and 1 other finding)"),
-                    text!(" (and {count} other findings)", count = roots - 1),
-                ),
-            };
-            text!("{summary}{more}", summary = &root.summary, more)
-        }
-        (_, None) => text!("nothing was found"),
     }
-}
 
-/// What could not be measured, and why as far as is known.
-fn unmeasured(evidence: &Evidence, findings: &[Finding]) -> Text {
-    let open = |target: &&Target| status_of(evidence, findings, target) == Status::Inconclusive;
-    let open: Vec<&Target> = evidence.targets.iter().filter(open).collect();
-    let cut_off = open.iter().any(|target| is_cut_off(evidence, &target.host));
-    let why = if cut_off {
-        text!("the run ended before it was measured")
-    } else {
-        text!("nothing was reached, and no cause was found")
-    };
-    text!("{endpoints}: {why}", endpoints = listed(open.iter().map(|target| target.host.as_str())), why)
-}
+    /// What could not be measured, and why as far as is known.
+    fn unmeasured(&self) -> Text {
+        let Judged { evidence, targets, findings } = *self;
+        let open = |target: &&&Target| status_of(evidence, findings, target) == Status::Inconclusive;
+        let open: Vec<&Target> = targets.iter().filter(open).copied().collect();
+        let cut_off = open.iter().any(|target| is_cut_off(evidence, &target.host));
+        let why = if cut_off {
+            text!("the run ended before it was measured")
+        } else {
+            text!("nothing was reached, and no cause was found")
+        };
+        text!("{endpoints}: {why}", endpoints = listed(open.iter().map(|target| target.host.as_str())), why)
+    }
 
-fn who_answers(evidence: &Evidence) -> Text {
-    let answered = evidence.targets.iter().filter(|target| cos_answered(evidence, &target.host)).count();
-    match evidence.targets.as_slice() {
-        [target] if answered == 1 => text!("COS answers for {target}", target = &target.host),
-        [target] if target.services.is_empty() => {
-            text!("{target} has {found}", target = &target.host, found = found(evidence, target))
+    /// Whether addresses are all that is asked for.
+    fn asks_for_names_only(&self) -> bool {
+        self.targets.iter().all(|target| target.services.is_empty())
+    }
+
+    fn who_answers(&self) -> Text {
+        let Judged { evidence, targets, .. } = *self;
+        let answered = targets.iter().filter(|target| cos_answered(evidence, &target.host)).count();
+        match targets {
+            [target] if answered == 1 => text!("COS answers for {target}", target = &target.host),
+            [target] if target.services.is_empty() => {
+                text!("{target} has {found}", target = &target.host, found = found(evidence, target))
+            }
+            [target] => text!("{target} accepts connections", target = &target.host),
+            _ if self.asks_for_names_only() => {
+                text!("{count} endpoints have addresses", count = targets.len())
+            }
+            _ => text!("COS answers for {answered} of {count} endpoints", answered, count = targets.len()),
         }
-        [target] => text!("{target} accepts connections", target = &target.host),
-        targets if targets.iter().all(|target| target.services.is_empty()) => {
-            text!("{count} endpoints have addresses", count = targets.len())
-        }
-        _ => text!("COS answers for {answered} of {count} endpoints", answered, count = evidence.targets.len()),
+    }
+
+    fn best_rtt(&self) -> Text {
+        let views: Vec<AddressView> =
+            self.targets.iter().flat_map(|target| addresses_of_endpoint(self.evidence, &target.host)).collect();
+        let medians = views.iter().flat_map(|view| &view.ports).filter_map(|port| port.kernel_rtt_us);
+        medians
+            .map(|spread| spread.median)
+            .min()
+            .map_or_else(Text::empty, |us| text!(", round trip {time}", time = milliseconds(us)))
     }
 }
 
@@ -206,13 +240,4 @@ fn found(evidence: &Evidence, target: &Target) -> Text {
         text!("1 address: {addresses}", addresses = &addresses),
         text!("{count} addresses: {addresses}", count, addresses = &addresses),
     )
-}
-
-fn best_rtt(evidence: &Evidence) -> Text {
-    let views = addresses(evidence);
-    let medians = views.iter().flat_map(|view| &view.ports).filter_map(|port| port.kernel_rtt_us);
-    medians
-        .map(|spread| spread.median)
-        .min()
-        .map_or_else(Text::empty, |us| text!(", round trip {time}", time = milliseconds(us)))
 }

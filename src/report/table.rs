@@ -1,6 +1,7 @@
 //! The table for people: names and servers, addresses and ports, findings with fixes, and the verdict as the last line.
 
 mod addresses;
+mod targets;
 
 use anstyle::{AnsiColor, Style as Paint};
 
@@ -9,7 +10,7 @@ pub use addresses::latency;
 use super::page::Page;
 use super::resolution::origin_word;
 use super::{Ended, Report, Style, View, exchanges, machine, resolution};
-use crate::diagnose::{AddressView, Finding, MACHINE, PortView, Severity, Status, listed, milliseconds};
+use crate::diagnose::{AddressView, Finding, MACHINE, PortView, Severity, Status, Verdict, listed, milliseconds};
 use crate::evidence::{Authentication, Detail, Evidence, Http, NotRunReason, Observation, Outcome, Stage};
 use crate::target::{EndpointRole, Target};
 use crate::text;
@@ -22,6 +23,7 @@ pub(super) fn render(report: &Report, style: Style) -> String {
     let style = Style { width: style.width.clamp(40, MAX_WIDTH), ..style };
     let evidence = report.observed();
     let mut page = Page::new(style);
+    targets::show(&mut page, report);
     if style.view == View::Resolution {
         machine::show(&mut page, &evidence);
     }
@@ -244,7 +246,12 @@ fn verdict_line(page: &mut Page, report: &Report) {
     };
     let status = page.say(&Text::word(report.verdict.status.as_str()));
     let status = page.paint(&status, Paint::new().bold().fg_color(Some(color.into())));
-    let code = report.verdict.code.as_deref().map(|code| text!(" {code}", code));
-    let (route, summary) = (Text::word(report.verdict.route.as_str()), &report.verdict.summary);
-    page.tell(&text!("{status} [{route} route]{code}: {summary}", status, route, code, summary));
+    page.tell(&verdict_text(&report.verdict, Text::literal(status)));
+}
+
+/// A verdict in one sentence, with the word for its status as it is to look.
+fn verdict_text(verdict: &Verdict, status: Text) -> Text {
+    let code = verdict.code.as_deref().map(|code| text!(" {code}", code));
+    let (route, summary) = (Text::word(verdict.route.as_str()), &verdict.summary);
+    text!("{status} [{route} route]{code}: {summary}", status, route, code, summary)
 }

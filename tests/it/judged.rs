@@ -96,6 +96,7 @@ const ROWS: &[Row] = &[
     ("head403get200", 1, "degraded", "public", "AUT003:error:medium", ""),
     ("head403get416", 0, "degraded", "public", "HTP008:warning:high", ""),
     ("head403getNoSuchKey", 0, "degraded", "public", "BKT007:warning:high", ""),
+    ("three-targets", 1, "unreachable", "public", "DNS001:error:medium", ""),
     ("healthy-plus-inconclusive", 3, "inconclusive", "public", "", ""),
     ("hosts-dead-dns-ok", 1, "degraded", "public", "HST003:error:high", "TCP002<HST003 TCP007<HST003"),
     ("hosts-ok-dnstimeout", 0, "degraded", "public", "DNS002:warning:high HST003:warning:high", ""),

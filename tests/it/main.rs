@@ -30,4 +30,5 @@ mod sdk;
 mod sign;
 mod stores;
 mod support;
+mod targets;
 mod tidy;
