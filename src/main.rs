@@ -55,7 +55,11 @@ fn execute(command: Command) -> Result<u8, Error> {
             }
             Ok(if differs { exit::FINDINGS } else { exit::HEALTHY })
         }
-        Command::Explain(arguments) => print(&arguments.text()?),
+        Command::Explain(arguments) => {
+            let is_terminal = std::io::stdout().is_terminal();
+            let terminal = is_terminal.then(|| (terminal_width(is_terminal), !no_color_is_set()));
+            print(&arguments.text(terminal)?)
+        }
         Command::Credentials(arguments) => {
             let (text, code) = block_on(arguments.text())?;
             print(&text).map(|_| code)

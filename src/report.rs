@@ -6,6 +6,7 @@
 mod diff;
 mod document;
 mod exchanges;
+mod explanation;
 mod json;
 mod machine;
 mod page;
@@ -19,6 +20,7 @@ mod watch;
 
 pub use diff::DiffDocument;
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
+pub use explanation::{ExplanationDocument, explained, page_of};
 pub use json::json_text;
 pub use path::{TraceDocument, mtr_json, path_tables, trace_json};
 pub use ping::{

@@ -1,10 +1,11 @@
 //! `explain`: the page of a finding.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::language::LanguageArgs;
 use crate::diagnose::{CODES, CodeRow, find_code};
 use crate::error::{Error, usage};
+use crate::report::{ExplanationDocument, Style, explained, page_of};
 use crate::text::{Language, Text};
 
 /// Arguments of `explain`.
@@ -16,25 +17,49 @@ pub struct ExplainArgs {
     /// List all findings
     #[arg(long, conflicts_with = "code")]
     list: bool,
+    /// How it is written: as text for people, or as one JSON document (see `cosprobe schema explain`)
+    #[arg(long, value_name = "NAME", default_value = "text")]
+    format: ExplainFormat,
     /// Which language people are spoken to in.
     #[command(flatten)]
     language: LanguageArgs,
 }
 
+/// What `--format` takes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExplainFormat {
+    /// For people
+    Text,
+    /// One document
+    Json,
+}
+
 impl ExplainArgs {
-    /// The text to print.
+    /// The text to print. With a terminal the page is laid out for its width, in colours or without; else it is the Markdown that it
+    /// is written in.
     ///
     /// # Errors
     /// When there is no such finding.
-    pub fn text(&self) -> Result<String, Error> {
+    pub fn text(&self, terminal: Option<(usize, bool)>) -> Result<String, Error> {
         let language = self.language.language();
-        let Some(code) = &self.code else { return Ok(list(language)) };
-        match find_code(code) {
-            Some(row) => Ok(language.page(row.code).unwrap_or(row.page).to_owned()),
-            None => usage(format!(
-                "there is no finding '{code}': it should be a code such as TCP009 or a name{}",
-                near(code)
-            )),
+        let row = self.code.as_deref().map(row_of).transpose()?;
+        Ok(match (self.format, row) {
+            (ExplainFormat::Json, None) => ExplanationDocument::of(&CODES.iter().collect::<Vec<_>>(), language).json(),
+            (ExplainFormat::Json, Some(row)) => ExplanationDocument::of(&[row], language).json(),
+            (ExplainFormat::Text, None) => list(language),
+            (ExplainFormat::Text, Some(row)) => match terminal {
+                Some((width, color)) => explained(row, Style { width, color, language, ..Style::default() }),
+                None => page_of(row, language).to_owned(),
+            },
+        })
+    }
+}
+
+fn row_of(code: &str) -> Result<&'static CodeRow, Error> {
+    match find_code(code) {
+        Some(row) => Ok(row),
+        None => {
+            usage(format!("there is no finding '{code}': it should be a code such as TCP009 or a name{}", near(code)))
         }
     }
 }

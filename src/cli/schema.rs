@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::regions::RegionsDocument;
-use crate::report::{DiffDocument, PingDocument, TraceDocument, schema, schema_of};
+use crate::report::{DiffDocument, ExplanationDocument, PingDocument, TraceDocument, schema, schema_of};
 
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
@@ -26,6 +26,8 @@ enum Document {
     Regions,
     /// What `diff --format json` prints
     Diff,
+    /// What `explain --format json` prints
+    Explain,
 }
 
 impl SchemaArgs {
@@ -37,6 +39,7 @@ impl SchemaArgs {
             Document::Ping => schema_of::<PingDocument<'_>>(),
             Document::Regions => schema_of::<RegionsDocument<'_>>(),
             Document::Diff => schema_of::<DiffDocument<'_>>(),
+            Document::Explain => schema_of::<ExplanationDocument>(),
         }
     }
 }

@@ -123,7 +123,7 @@ fn command(text: &str) -> Option<usize> {
 }
 
 /// Whether a character takes two columns, as those of Chinese do.
-fn is_wide(c: char) -> bool {
+pub(super) fn is_wide(c: char) -> bool {
     ('\u{2e80}'..='\u{9fff}').contains(&c) || ('\u{ff00}'..='\u{ff60}').contains(&c)
 }
 

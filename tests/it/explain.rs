@@ -1,6 +1,7 @@
 //! The findings' pages: their form, and that the evidence shown on a page yields its finding and no other.
 
 mod chinese;
+mod shown;
 
 use std::collections::BTreeSet;
 
