@@ -83,6 +83,23 @@ impl Stage {
         Self::SourcePorts,
     ];
 
+    /// The word used in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Resolve => "resolve",
+            Self::Route => "route",
+            Self::Connect => "connect",
+            Self::Path => "path",
+            Self::TlsHandshake => "tls_handshake",
+            Self::PathMtu => "path_mtu",
+            Self::HttpRoundTrip => "http_round_trip",
+            Self::ReplyTtl => "reply_ttl",
+            Self::SourcePorts => "source_ports",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// The stage as a phrase for people.
     pub const fn describe(self) -> &'static str {
         match self {

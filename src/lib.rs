@@ -11,6 +11,7 @@ pub mod credential;
 pub mod diagnose;
 pub mod error;
 pub mod evidence;
+pub mod exposition;
 pub mod issuer;
 #[cfg(feature = "lab")]
 pub mod lab;

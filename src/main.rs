@@ -15,7 +15,7 @@ use cosprobe::config::Config;
 use cosprobe::diagnose::Watch;
 use cosprobe::error::{Error, exit};
 use cosprobe::evidence::Evidence;
-use cosprobe::report::{Format, Report, Style, View, change_line, exit_code, json_text, render, summary};
+use cosprobe::report::{Format, Report, Style, View, change_line, json_text, render, summary};
 use cosprobe::run::{Ending, Progress};
 
 use progress::Shown;
@@ -138,7 +138,7 @@ async fn watch(job: Job, every: Duration, arguments: &DnsArgs) -> Result<Watch, 
 fn finish_watch(watch: &Watch, output: &OutputArgs) -> Result<u8, Error> {
     let text = match output.format {
         Format::Table => format!("\n{}", summary(watch, output.language.language())),
-        Format::Json => json_text(watch),
+        _ => json_text(watch),
     };
     if !output.quiet || output.output.is_some() {
         write_report(&text, output.output.as_deref())?;
@@ -252,16 +252,16 @@ fn finish(report: Report, output: &OutputArgs, view: View) -> Result<u8, Error> 
     let to_terminal = output.output.is_none() && std::io::stdout().is_terminal();
     let color = to_terminal && !output.no_color && !no_color_is_set();
     let language = output.language.language();
-    let style = Style { width: terminal_width(to_terminal), color, view, language };
+    let style = Style { width: terminal_width(to_terminal), color, view, language, fail_on: output.fail_on() };
     if output.quiet && output.output.is_none() {
-        return Ok(exit_code(report, output.fail_on()));
+        return Ok(output.format.exit_code(report, output.fail_on()));
     }
     let text = render(report, output.format, style);
     if let Err(error) = write_report(&text, output.output.as_deref()) {
         tell(&format!("hint: the report that could not be written follows\n{}", rescue(report, output, &text)));
         return Err(error);
     }
-    Ok(exit_code(report, output.fail_on()))
+    Ok(output.format.exit_code(report, output.fail_on()))
 }
 
 /// What was measured is not lost with the file that could not be written.

@@ -5,13 +5,16 @@
 
 mod diff;
 mod document;
+mod events;
 mod exchanges;
 mod explanation;
 mod json;
 mod machine;
+mod nagios;
 mod page;
 mod path;
 mod ping;
+mod prometheus;
 mod redact;
 mod resolution;
 mod schema;
@@ -26,6 +29,7 @@ pub use path::{TraceDocument, mtr_json, path_tables, trace_json};
 pub use ping::{
     AddressChange, PingDocument, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line,
 };
+pub use prometheus::{MetricOptions, families, has_passed};
 pub use redact::{Redaction, redact};
 pub use schema::{schema, schema_of};
 pub use table::latency;
@@ -46,6 +50,8 @@ pub struct Style {
     pub view: View,
     /// The language of what is for people.
     pub language: Language,
+    /// From which severity on a root finding is a failure.
+    pub fail_on: Severity,
 }
 
 /// What the table shows of a report.
@@ -62,7 +68,7 @@ pub enum View {
 
 impl Default for Style {
     fn default() -> Self {
-        Self { width: 80, color: false, view: View::Addresses, language: Language::English }
+        Self { width: 80, color: false, view: View::Addresses, language: Language::English, fail_on: Severity::Error }
     }
 }
 
@@ -90,6 +96,16 @@ macro_rules! formats {
 formats! {
     Table "table" "a table for people" table::render;
     Json "json" "one JSON document, see `cosprobe schema`" json::render;
+    Jsonl "jsonl" "one JSON document a line: each observation, then the rest of the report" events::render;
+    Prometheus "prom" "metrics for Prometheus, as the textfile collector of `node_exporter` reads them" prometheus::render;
+    Nagios "nagios" "one line with performance data, and the exit codes of a Nagios plugin" nagios::render;
+}
+
+impl Format {
+    /// The exit code that goes with a report in this format: Nagios has its own.
+    pub fn exit_code(self, report: &Report, fail_on: Severity) -> u8 {
+        if self == Self::Nagios { nagios::exit_code(report, fail_on) } else { exit_code(report, fail_on) }
+    }
 }
 
 /// The exit code that goes with a report.

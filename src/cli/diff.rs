@@ -47,7 +47,7 @@ impl DiffArgs {
         let document = DiffDocument::of(&a, &b);
         let text = match self.format {
             Format::Table => document.table(Style { width, language: self.language.language(), ..Style::default() }),
-            Format::Json => document.json(),
+            _ => document.json(),
         };
         Ok((text, document.differs()))
     }

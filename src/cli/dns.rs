@@ -19,6 +19,7 @@ use crate::config::{
 };
 use crate::error::{Error, usage};
 use crate::evidence::Stage;
+use crate::report::Format;
 use crate::sys::Egress;
 use crate::target::Target;
 
@@ -94,6 +95,11 @@ impl DnsArgs {
     /// # Errors
     /// What is wrong with the command line, the environment or a file.
     pub fn job(&self) -> Result<Job, Error> {
+        if self.watch_resolution.is_some() && !matches!(self.output.format, Format::Table | Format::Json) {
+            return usage(
+                "--watch-resolution tells what changes, as a table or as one JSON document: give --format table or json",
+            );
+        }
         let compared = self.lookup.compared_servers()?;
         let watched = || NameServers { comparison: Vec::new(), wait_for_comparison: false, ..compared.clone() };
         let config = Config {

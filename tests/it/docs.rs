@@ -28,6 +28,21 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
 }
 
 #[test]
+fn every_metric_stands_in_the_reference_and_none_besides() {
+    let page = read("docs/reference/metrics.md");
+    let documented: BTreeSet<String> =
+        rows(&page).iter().filter_map(|row| Some(row[0].strip_prefix('`')?.strip_suffix('`')?.to_owned())).collect();
+    let is_metric = |text: &&str| text.starts_with("probe_") || text.starts_with("cosprobe_");
+    let sources =
+        files("src/report/prometheus", &[".rs"]).into_iter().chain([(String::new(), read("src/report/prometheus.rs"))]);
+    let written: BTreeSet<String> = sources
+        .flat_map(|(_, text)| text.split('"').filter(is_metric).map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert!(written.len() > 20, "only {} metrics were found", written.len());
+    assert_eq!(written, documented);
+}
+
+#[test]
 fn the_exit_codes_stand_in_the_reference_and_the_readme() {
     let rows_wanted: Vec<String> =
         exit::TABLE.iter().map(|(code, meaning)| format!("| {code} | {meaning} |")).collect();

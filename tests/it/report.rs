@@ -30,6 +30,43 @@ fn a_frozen_report_looks_as_it_did() {
     }
 }
 
+/// What monitoring reads, of a frozen report each.
+#[test]
+fn a_frozen_report_tells_monitoring_what_it_did() {
+    for (path, text) in goldens() {
+        for (format, ending) in [(Format::Prometheus, "prom"), (Format::Nagios, "nagios.txt")] {
+            let shown = render(&report(&text), format, Style::default());
+            let frozen = repository(&path.replace("json", ending));
+            let expected = snapbox::Data::read_from(&frozen, Some(snapbox::data::DataFormat::Text)).raw();
+            snapbox::Assert::new().action_env("SNAPSHOTS").eq(shown, expected);
+        }
+    }
+}
+
+#[test]
+fn lines_of_json_are_the_report_in_parts() {
+    for (path, text) in goldens() {
+        let whole: Value = serde_json::from_str(&render(&report(&text), Format::Json, Style::default())).unwrap();
+        let lines = render(&report(&text), Format::Jsonl, Style::default());
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let (last, observations) = lines.split_last().unwrap();
+        let mut joined = last.clone();
+        assert_eq!(joined.as_object_mut().unwrap().remove("event").unwrap(), "report", "{path}");
+        let parts: Vec<Value> = observations
+            .iter()
+            .map(|line| {
+                let mut line = line.clone();
+                let fields = line.as_object_mut().unwrap();
+                assert_eq!(fields.remove("event").unwrap(), "observation", "{path}");
+                assert_eq!(fields.remove("format_version").unwrap(), whole["format_version"], "{path}");
+                line
+            })
+            .collect();
+        joined["evidence"] = Value::Array(parts);
+        assert_eq!(joined, whole, "{path}");
+    }
+}
+
 /// What `head` shows: reports of every kind of request that can follow, and one with several addresses.
 const EXCHANGES: &[&str] = &[
     "tests/golden/bad-signature.json",

@@ -48,8 +48,21 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "report",
-        &["evidence", "diagnose", "target", "config::Policy", "error::exit", "addr", "region", "sign::encode", "text"],
+        &[
+            "evidence",
+            "exposition",
+            "diagnose",
+            "target",
+            "config::Policy",
+            "config::Route",
+            "error::exit",
+            "addr",
+            "region",
+            "sign::encode",
+            "text",
+        ],
     ),
+    ("exposition", &[]),
     ("lab", &["addr", "config", "error", "region", "sign", "target"]),
     ("cli", &["*"]),
     ("lib", &["*"]),
@@ -76,6 +89,7 @@ const CRATES: &[(&str, &[&str])] = &[
 /// Rooms of plain data and pure functions.
 const PURE: &[&str] = &[
     "error",
+    "exposition",
     "addr",
     "region",
     "sign",
