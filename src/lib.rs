@@ -21,6 +21,7 @@ pub mod probe;
 pub mod region;
 pub mod report;
 pub mod run;
+pub mod settings;
 pub mod sign;
 pub mod sys;
 pub mod target;

@@ -63,6 +63,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("exposition", &[]),
+    ("settings", &["config::Policy", "config::Route", "diagnose::Severity", "sign::mask"]),
     ("lab", &["addr", "config", "error", "region", "sign", "target"]),
     ("cli", &["*"]),
     ("lib", &["*"]),
@@ -72,6 +73,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that only some rooms may name.
 const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
+    ("toml", &["settings"]),
     ("tokio", &["probe", "run", "lib", "main", "lab", "issuer"]),
     ("tokio_rustls", &["probe", "lab", "issuer"]),
     ("rustls", &["probe", "lab", "issuer"]),
@@ -102,6 +104,7 @@ const PURE: &[&str] = &[
     "plan",
     "diagnose",
     "report",
+    "settings",
 ];
 
 /// Words that read a clock, do I/O, or wait.
