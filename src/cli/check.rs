@@ -17,7 +17,7 @@ use crate::config::{Config, Limits, Policy, Questions, Route, Signing, SystemFil
 use crate::credential::{Credential, Place};
 use crate::error::{Error, usage};
 use crate::evidence::Stage;
-use crate::target::{EndpointRole, Target};
+use crate::target::{EndpointRole, Target, TargetDefaults};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -84,6 +84,15 @@ enum ExpectedRoute {
     Public,
 }
 
+impl From<ExpectedRoute> for Route {
+    fn from(route: ExpectedRoute) -> Self {
+        match route {
+            ExpectedRoute::Private => Self::Private,
+            ExpectedRoute::Public => Self::Public,
+        }
+    }
+}
+
 /// Everything that a check needs.
 #[derive(Debug)]
 pub struct Job {
@@ -108,9 +117,18 @@ impl CheckArgs {
         let mut key = self.key.choose(self.cacert.as_deref()).await?;
         let targets = self.parsed_targets(&mut key)?;
         self.key.exchange(&mut key, &targets, self.cacert.as_deref()).await?;
+        let config = Config { targets, signing: self.signing(&key), ..self.template(&Policy::default())? };
         let Chosen { credential, searched, notes, .. } = key;
-        let config = Config {
-            targets,
+        Ok(Job { config, credential, searched, notes, labels: self.label.iter().cloned().collect() })
+    }
+
+    /// What is to be done with targets that are not known yet, without a key; judged by a policy, as far as no flag says otherwise.
+    ///
+    /// # Errors
+    /// What is wrong with the flags.
+    pub(super) fn template(&self, policy: &Policy) -> Result<Config, Error> {
+        Ok(Config {
+            targets: Vec::new(),
             limits: self.network.limits(&Limits::default()),
             family: self.network.egress.family(self.network.lookup.family())?,
             name_servers: self.network.lookup.name_servers()?,
@@ -121,12 +139,7 @@ impl CheckArgs {
             egress: self.network.egress.chosen()?,
             connect_to: self.network.connect_to.clone(),
             trust: Trust { ca_file: self.cacert.clone() },
-            signing: Signing {
-                anonymous_only: self.key.anonymous,
-                further_hosts: self.sign_for_host.clone(),
-                over_clear_text: self.sign_over_http,
-                ..signing(credential.as_ref(), &searched)
-            },
+            signing: self.signing(&Chosen::default()),
             search_regions: self.search_regions,
             canary: None,
             trace: None,
@@ -134,27 +147,44 @@ impl CheckArgs {
             retry_ports: true,
             stages: &Stage::ALL,
             policy: Policy {
-                expect: self.expect.map(|route| match route {
-                    ExpectedRoute::Private => Route::Private,
-                    ExpectedRoute::Public => Route::Public,
-                }),
+                expect: self.expect.map(Into::into).or(policy.expect),
                 insecure: self.insecure,
-                ..Policy::default()
+                ..policy.clone()
             },
-        };
-        Ok(Job { config, credential, searched, notes, labels: self.label.iter().cloned().collect() })
+        })
+    }
+
+    /// Where signatures may go, with a key.
+    pub(super) fn signing(&self, key: &Chosen) -> Signing {
+        Signing {
+            anonymous_only: self.key.anonymous,
+            further_hosts: self.sign_for_host.clone(),
+            over_clear_text: self.sign_over_http,
+            ..signing(key.credential.as_ref(), &key.searched)
+        }
+    }
+
+    /// What a target that does not say it is taken to be.
+    pub(super) fn defaults(&self) -> TargetDefaults {
+        self.endpoints.defaults(&self.port)
+    }
+
+    /// Reads a target, which has to be of the asked address family.
+    pub(super) fn target(&self, text: &str, key: &mut Chosen, defaults: &TargetDefaults) -> Result<Target, Error> {
+        let target = key.target(text, defaults)?;
+        match target.address().filter(|address| !self.network.lookup.family().allows(*address)) {
+            Some(address) => usage(format!("{address} is not of the address family that -4 or -6 asks for")),
+            None => Ok(target),
+        }
     }
 
     /// The targets, each host once.
     fn parsed_targets(&self, key: &mut Chosen) -> Result<Vec<Target>, Error> {
-        let defaults = self.endpoints.defaults(&self.port);
+        let defaults = self.defaults();
         let from_file = self.targets_from.as_ref().map(read_targets).transpose()?.unwrap_or_default();
         let mut targets: Vec<Target> = Vec::new();
         for text in self.targets.iter().chain(&from_file) {
-            let target = key.target(text, &defaults)?;
-            if let Some(address) = target.address().filter(|address| !self.network.lookup.family().allows(*address)) {
-                return usage(format!("{address} is not of the address family that -4 or -6 asks for"));
-            }
+            let target = self.target(text, key, &defaults)?;
             match targets.iter_mut().find(|earlier| earlier.host == target.host) {
                 None => targets.push(target),
                 Some(earlier) if earlier.path == target.path => {

@@ -21,7 +21,7 @@ use crate::error::{Error, usage};
 use crate::evidence::Stage;
 use crate::report::Format;
 use crate::sys::Egress;
-use crate::target::Target;
+use crate::target::{Target, TargetDefaults};
 
 /// Arguments of `dns`.
 #[derive(Debug, Args)]
@@ -100,10 +100,20 @@ impl DnsArgs {
                 "--watch-resolution tells what changes, as a table or as one JSON document: give --format table or json",
             );
         }
+        let config = Config { targets: self.parsed_targets()?, ..self.template(&Policy::default())? };
+        let labels: BTreeMap<String, String> = self.label.iter().cloned().collect();
+        Ok(Job { config, credential: None, searched: Vec::new(), notes: Vec::new(), labels })
+    }
+
+    /// What is to be done with targets that are not known yet, judged by a policy.
+    ///
+    /// # Errors
+    /// What is wrong with the flags.
+    pub(super) fn template(&self, policy: &Policy) -> Result<Config, Error> {
         let compared = self.lookup.compared_servers()?;
         let watched = || NameServers { comparison: Vec::new(), wait_for_comparison: false, ..compared.clone() };
-        let config = Config {
-            targets: self.parsed_targets()?,
+        Ok(Config {
+            targets: Vec::new(),
             limits: self.lookup.limits(&Limits::default()),
             family: self.lookup.family(),
             name_servers: match self.watch_resolution {
@@ -127,22 +137,31 @@ impl DnsArgs {
             trace_in_check: When::Never,
             retry_ports: false,
             stages: &Stage::ALL,
-            policy: Policy::default(),
-        };
-        let labels: BTreeMap<String, String> = self.label.iter().cloned().collect();
-        Ok(Job { config, credential: None, searched: Vec::new(), notes: Vec::new(), labels })
+            policy: policy.clone(),
+        })
     }
 
-    /// The targets, each name once, without ports: nothing is connected to.
+    /// What a target that does not say it is taken to be.
+    pub(super) fn defaults(&self) -> TargetDefaults {
+        self.endpoints.defaults(&[443])
+    }
+
+    /// Reads a target, which gets no ports: nothing is connected to.
+    pub(super) fn target(text: &str, defaults: &TargetDefaults) -> Result<Target, Error> {
+        let target = Target { services: Vec::new(), ..Target::parse(text, defaults)? };
+        if target.address().is_some() {
+            return usage(format!("{target} is an address: there is nothing to look up"));
+        }
+        Ok(target)
+    }
+
+    /// The targets, each name once.
     fn parsed_targets(&self) -> Result<Vec<Target>, Error> {
-        let defaults = self.endpoints.defaults(&[443]);
+        let defaults = self.defaults();
         let from_file = self.targets_from.as_ref().map(read_targets).transpose()?.unwrap_or_default();
         let mut targets: Vec<Target> = Vec::new();
         for text in self.targets.iter().chain(&from_file) {
-            let target = Target { services: Vec::new(), ..Target::parse(text, &defaults)? };
-            if target.address().is_some() {
-                return usage(format!("{target} is an address: there is nothing to look up"));
-            }
+            let target = Self::target(text, &defaults)?;
             if !targets.iter().any(|earlier| earlier.host == target.host) {
                 targets.push(target);
             }

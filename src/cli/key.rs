@@ -21,7 +21,7 @@ use crate::issuer::{Issuer, Request, RequestKind, policy_for};
 use crate::target::{Target, TargetDefaults};
 
 /// Which key to use, and whether a temporary one is made of it.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Keys")]
 pub(super) struct KeyArgs {
     /// Send anonymous requests only
@@ -39,7 +39,7 @@ pub(super) struct KeyArgs {
 }
 
 /// Where keys are looked for.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Keys")]
 pub(super) struct SourceArgs {
     /// Use the key of this profile, of ~/.tencentcloud/credentials or of tccli; variables go first
@@ -54,7 +54,7 @@ pub(super) struct SourceArgs {
 }
 
 /// What to ask STS for.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Keys")]
 pub(super) struct TemporaryArgs {
     /// Role to take with assume-role, such as `qcs::cam::uin/100000000001:roleName/probe`
@@ -89,7 +89,7 @@ pub(super) enum Kind {
 }
 
 /// The key of a run, and how it was found.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Chosen {
     pub(super) credential: Option<Credential>,
     /// Where a key was looked for, up to the place where one was.

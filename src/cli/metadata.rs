@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::issuer::Issuer;
 
 /// Whether and where the metadata service is asked.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Machine")]
 pub(super) struct MetadataArgs {
     /// Ask the metadata service about this machine, and for the key of its role where one is wanted; auto: on Tencent machines only
