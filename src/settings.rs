@@ -14,6 +14,8 @@ mod policies;
 mod reader;
 mod secrets;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

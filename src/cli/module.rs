@@ -75,7 +75,7 @@ pub struct Loaded {
     pub labels: BTreeMap<String, String>,
     /// The file, without comments and with stars in the place of what could be a secret; empty without a file.
     pub text: String,
-    /// What the user should know, such as that a key could not be had.
+    /// What the user should know of the keys, such as that one could not be had.
     pub notes: Vec<String>,
     keys: Keys,
 }
@@ -160,9 +160,9 @@ impl Loaded {
 /// [`Loaded::notes`], and the jobs of its modules tell it.
 pub async fn load(path: Option<&Path>) -> Result<Loaded, Error> {
     let text = path.map(|path| read_text(&path.to_owned(), "the configuration")).transpose()?.unwrap_or_default();
-    let refused = |mistakes: Vec<Mistake>| refusal(path, mistakes);
-    let built = built(&text).map_err(refused)?;
-    let notes = built.keys.look(false).await;
+    let built = built(&text).map_err(|mistakes| refusal(path, &mistakes))?;
+    let mut notes = built.keys.look(false).await;
+    notes.extend(built.keys.notes());
     let loaded = Loaded {
         modules: built.modules,
         targets: Vec::new(),
@@ -172,12 +172,11 @@ pub async fn load(path: Option<&Path>) -> Result<Loaded, Error> {
         keys: built.keys,
     };
     let (targets, mistakes) = build::scheduled(&loaded.modules, &built.settings.targets, None);
-    if mistakes.is_empty() { Ok(Loaded { targets, ..loaded }) } else { Err(refused(mistakes)) }
+    if mistakes.is_empty() { Ok(Loaded { targets, ..loaded }) } else { Err(refusal(path, &mistakes)) }
 }
 
 /// All mistakes, a line each.
-fn refusal(path: Option<&Path>, mut mistakes: Vec<Mistake>) -> Error {
-    mistakes.sort();
+fn refusal(path: Option<&Path>, mistakes: &[Mistake]) -> Error {
     let count = if mistakes.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", mistakes.len()) };
     let lines: Vec<String> = std::iter::once(count).chain(mistakes.iter().map(Mistake::to_string)).collect();
     Error::Malformed {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
-use super::mistake::{Mistake, Spot};
+use super::mistake::{Lines, Mistake};
 use super::reader::{Entry, Reader};
 use super::{CommandLine, Settings, labels, modules, policies, secrets, targets};
 
@@ -17,7 +17,8 @@ const KEYS: [&str; 4] = ["labels", "policies", "modules", "targets"];
 pub fn read(text: &str, line: &CommandLine) -> (Settings, Vec<Mistake>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return (Settings::default(), errors.iter().map(|error| not_toml(text, error)).collect());
+        let lines = Lines::of(text);
+        return (Settings::default(), errors.iter().map(|error| not_toml(&lines, error)).collect());
     }
     let mut reader = Reader::new(text, line);
     let entries = reader.entries(document.get_ref(), "");
@@ -29,9 +30,9 @@ pub fn read(text: &str, line: &CommandLine) -> (Settings, Vec<Mistake>) {
 }
 
 /// What the parser says, without the lines that it would show: they may hold a secret.
-fn not_toml(text: &str, error: &toml::de::Error) -> Mistake {
+fn not_toml(lines: &Lines<'_>, error: &toml::de::Error) -> Mistake {
     let at = error.span().map_or(0, |span| span.start);
-    Mistake { spot: Spot::of(text, at, ""), problem: format!("this is not TOML: {}", error.message()), hint: None }
+    Mistake { spot: lines.spot(at, ""), problem: format!("this is not TOML: {}", error.message()), hint: None }
 }
 
 fn settings<'t>(reader: &mut Reader<'t>, entries: &[Entry<'t>]) -> Settings {

@@ -13,13 +13,24 @@ pub struct Spot {
     pub key: String,
 }
 
-impl Spot {
+/// Where the lines of a text begin.
+pub(super) struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(ends).collect() }
+    }
+
     /// The place of a byte of the text.
-    pub(super) fn of(text: &str, byte: usize, key: &str) -> Self {
-        let before = text.get(..byte).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self { line, column, key: key.to_owned() }
+    pub(super) fn spot(&self, byte: usize, key: &str) -> Spot {
+        let line = self.starts.partition_point(|start| *start <= byte);
+        let start = self.starts.get(line - 1).copied().unwrap_or_default();
+        let column = self.text.get(start..byte).map_or(0, |before| before.chars().count()) + 1;
+        Spot { line, column, key: key.to_owned() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::mistake::{Mistake, Spot};
+use super::mistake::{Lines, Mistake, Spot};
 use super::{CommandLine, secrets};
 
 /// Words that are less alike are not offered.
@@ -23,18 +23,14 @@ pub(super) struct Entry<'t> {
 
 /// What reads the document, and everything that is wrong with it so far.
 pub(super) struct Reader<'t> {
-    text: &'t str,
+    lines: Lines<'t>,
     pub(super) line: &'t CommandLine,
     pub(super) mistakes: Vec<Mistake>,
 }
 
 impl<'t> Reader<'t> {
-    pub(super) const fn new(text: &'t str, line: &'t CommandLine) -> Self {
-        Self { text, line, mistakes: Vec::new() }
-    }
-
-    pub(super) fn spot(&self, byte: usize, key: &str) -> Spot {
-        Spot::of(self.text, byte, key)
+    pub(super) fn new(text: &'t str, line: &'t CommandLine) -> Self {
+        Self { lines: Lines::of(text), line, mistakes: Vec::new() }
     }
 
     pub(super) fn tell(&mut self, spot: &Spot, problem: impl Into<String>, hint: Option<String>) {
@@ -45,7 +41,7 @@ impl<'t> Reader<'t> {
     pub(super) fn entries(&self, table: &'t DeTable<'t>, above: &str) -> Vec<Entry<'t>> {
         let entry = |(name, value): (&'t Spanned<std::borrow::Cow<'t, str>>, &'t Spanned<DeValue<'t>>)| {
             let key = joined(above, name.get_ref());
-            let spot = self.spot(name.span().start, &key);
+            let spot = self.lines.spot(name.span().start, &key);
             Entry { name: name.get_ref(), value: value.get_ref(), spot, at: value.span() }
         };
         let mut entries: Vec<_> = table.iter().map(entry).collect();
@@ -62,7 +58,7 @@ impl<'t> Reader<'t> {
         let item = |(number, value): (usize, &'t Spanned<DeValue<'t>>)| Entry {
             name: entry.name,
             value: value.get_ref(),
-            spot: self.spot(value.span().start, &format!("{}[{number}]", entry.spot.key)),
+            spot: self.lines.spot(value.span().start, &format!("{}[{number}]", entry.spot.key)),
             at: value.span(),
         };
         list.iter().enumerate().map(item).collect()
@@ -120,9 +116,12 @@ impl<'t> Reader<'t> {
     /// A key that its table does not have.
     pub(super) fn unknown<'k>(&mut self, entry: &Entry<'t>, keys: impl IntoIterator<Item = &'k str>) {
         // What is told of a secret is told once.
-        if !secrets::is_name(entry.name) {
-            self.tell(&entry.spot, "there is no such key", did_you_mean(entry.name, keys));
+        if secrets::is_name(entry.name) {
+            return;
         }
+        let is_flag = self.line.check.iter().any(|flag| flag.key == entry.name && flag.refusal.is_none());
+        let hint = if is_flag { Some("it is a key of modules".to_owned()) } else { did_you_mean(entry.name, keys) };
+        self.tell(&entry.spot, "there is no such key", hint);
     }
 }
 

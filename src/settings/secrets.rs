@@ -12,8 +12,11 @@ const SHORTEST_ID: usize = 16;
 /// Tencent's secret keys have 32 characters.
 const SHORTEST_KEY: usize = 30;
 
-/// Whether a key of the file is the name of a secret.
+/// Whether a key of the file is the name of a secret, or one itself.
 pub(super) fn is_name(name: &str) -> bool {
+    if words(name).any(is_id) {
+        return true;
+    }
     let name = name.to_ascii_lowercase().replace('-', "_");
     let holds = ["secret", "password", "passwd", "access_key", "accesskey", "private_key"];
     holds.iter().any(|word| name.contains(word)) || name == "token" || name.ends_with("_token")

@@ -33,7 +33,7 @@ pub(super) struct Built {
 /// The modules of a file beside those that are built in.
 ///
 /// # Errors
-/// Everything that is wrong with the file.
+/// Everything that is wrong with the file, in the order of its lines.
 pub(super) fn built(text: &str) -> Result<Built, Vec<Mistake>> {
     let (mut settings, mut mistakes) = read(BUILT_IN, &command_line(Vec::new()));
     let built_in = settings.modules.keys().cloned().collect();
@@ -48,21 +48,22 @@ pub(super) fn built(text: &str) -> Result<Built, Vec<Mistake>> {
     }
     let settings = Settings { labels: own.labels, targets: own.targets, ..settings };
     mistakes.extend(scheduled(&modules, &settings.targets, Some(STAND_IN)).1);
+    mistakes.sort();
     if mistakes.is_empty() { Ok(Built { modules, settings, keys }) } else { Err(mistakes) }
 }
 
 /// One module; `None` when something is wrong with it, which is told.
 fn module(name: &str, settings: &ModuleSettings, keys: &mut Keys, mistakes: &mut Vec<Mistake>) -> Option<Module> {
+    let ca_file = readable_ca_file(settings).map_err(|mistake| mistakes.push(mistake));
     let arguments = arguments(settings, mistakes)?;
     let of_flag = |error: Error| {
         let problem = hidden(&error.to_string());
         let flag = settings.flags.iter().find(|flag| is_of(&problem, flag));
         Mistake { spot: flag.map_or(&settings.spot, |flag| &flag.spot).clone(), problem, hint: None }
     };
-    let ca_file = readable_ca_file(settings).map_err(|mistake| mistakes.push(mistake)).ok()?;
     let template = template(&arguments, settings).map_err(|error| mistakes.push(of_flag(error))).ok()?;
     let key = match &arguments {
-        Arguments::Check(arguments) => Some(keys.of(&arguments.key, ca_file)),
+        Arguments::Check(arguments) => Some(keys.of(&arguments.key, ca_file.ok()?)),
         Arguments::Dns(_) => None,
     };
     let is_anonymous = template.signing.anonymous_only;

@@ -155,7 +155,12 @@ fn mistake(spot: &Spot, error: &clap::Error) -> Mistake {
         (ErrorKind::ValueValidation, Some(source)) => source.to_string(),
         (ErrorKind::InvalidValue, _) if listed(ContextKind::ValidValue).is_empty() => "it has no value".to_owned(),
         (ErrorKind::InvalidValue, _) => format!("it should be one of {}", listed(ContextKind::ValidValue)),
-        (ErrorKind::ArgumentConflict, _) => format!("it cannot stand beside {}", listed(ContextKind::PriorArg)),
+        (ErrorKind::ArgumentConflict, _) => {
+            format!(
+                "it cannot stand beside {}",
+                listed(ContextKind::PriorArg).trim_start_matches('-').replace('-', "_")
+            )
+        }
         (kind, _) => kind.to_string(),
     };
     let hint = (!near.is_empty()).then(|| format!("did you mean {near}?"));

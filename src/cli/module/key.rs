@@ -81,4 +81,9 @@ impl Keys {
         }
         problems
     }
+
+    /// What the user should know of the keys that were found.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.0.iter().filter_map(|key| key.get().ok()).flat_map(|chosen| chosen.notes).collect()
+    }
 }

@@ -80,14 +80,40 @@ fn a_probe_ends_with_the_shorter_time() {
     assert_eq!(deadline("cos_check", 1), Duration::from_secs(1));
 }
 
+/// Where the mistakes of a file stand in it.
+const MARK: &str = "#= ";
+
 #[test]
-fn mistakes_of_flags_are_told_with_their_lines() {
-    assert_eq!(
-        mistakes("[modules.a]\nregoin = \"ap-guangzhou\"\nport = 70000\n\n[modules.b]\ncontrol = \"allways\"\n"),
-        [
-            "line 2: modules.a.regoin: there is no such key; did you mean region?",
-            "line 3: modules.a.port: 70000 is not in 1..=65535",
-            "line 6: modules.b.control: it should be one of auto, always, never; did you mean always?",
-        ]
+fn each_mistake_is_told_with_its_line_and_what_was_meant() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        let found = mistakes(&text);
+        if std::env::var_os("UPDATE").is_some() {
+            let file = text.lines().filter(|line| !line.starts_with(MARK)).map(str::to_owned);
+            let lines: Vec<String> = file.chain(found.iter().map(|mistake| format!("{MARK}{mistake}"))).collect();
+            text = lines.join("\n") + "\n";
+            std::fs::write(&path, &text).unwrap();
+        }
+        let expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(MARK)).collect();
+        assert!(!expected.is_empty(), "{} tells of no mistake", path.display());
+        assert_eq!(found, expected, "{}", path.display());
+        // Every secret in these files is of these letters.
+        assert!(!found.concat().contains("fakeFAKE"), "{}: {found:#?}", path.display());
+        seen += 1;
+    }
+    assert!(seen > 15, "only {seen} files were found");
+}
+
+#[test]
+fn what_this_machine_lacks_is_told_at_the_key() {
+    let found = mistakes("[modules.a]\nregion = \"ap-guangzhou\"\ninterface = \"nosuch0\"\n");
+    assert!(
+        found[0].starts_with("line 3: modules.a.interface: --interface nosuch0: this machine has no such"),
+        "{found:?}"
     );
+    let found = mistakes("[modules.a]\ninterface = \"fakeFAKEfakeFAKEfakeFAKEfake0007\"\n");
+    assert!(found.len() == 1 && !found[0].contains("fakeFAKE"), "{found:?}");
 }
