@@ -18,7 +18,11 @@ pub fn read(text: &str, line: &CommandLine) -> (Settings, Vec<Mistake>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let lines = Lines::of(text);
-        return (Settings::default(), errors.iter().map(|error| not_toml(&lines, error)).collect());
+        let mut mistakes: Vec<Mistake> = errors.iter().map(|error| not_toml(&lines, error)).collect();
+        // The parser goes on in the same line and stumbles over the rest of it.
+        mistakes.sort_by_key(|mistake| mistake.spot.line);
+        mistakes.dedup_by_key(|mistake| mistake.spot.line);
+        return (Settings::default(), mistakes);
     }
     let mut reader = Reader::new(text, line);
     let entries = reader.entries(document.get_ref(), "");
