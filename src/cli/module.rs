@@ -6,6 +6,7 @@
 mod build;
 mod flags;
 mod key;
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,8 @@ use crate::target::{Protocol, Target};
 use build::built;
 use flags::Arguments;
 use key::{Keys, SharedKey};
+
+pub(super) use schema::schema;
 
 /// How targets are probed.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ pub struct SchemaArgs {
     document: Document,
 }
 
-/// The JSON documents that are written.
+/// The JSON documents that are written, and the file that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Document {
     /// The report of `check`, `dns`, `head` and `demo`
@@ -28,6 +28,8 @@ enum Document {
     Diff,
     /// What `explain --format json` prints
     Explain,
+    /// The file cosprobe.toml
+    Config,
 }
 
 impl SchemaArgs {
@@ -40,6 +42,7 @@ impl SchemaArgs {
             Document::Regions => schema_of::<RegionsDocument<'_>>(),
             Document::Diff => schema_of::<DiffDocument<'_>>(),
             Document::Explain => schema_of::<ExplanationDocument>(),
+            Document::Config => super::module::schema(),
         }
     }
 }

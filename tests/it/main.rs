@@ -12,6 +12,7 @@
 
 mod accuracy;
 mod cli;
+mod config;
 mod credentials;
 mod diff;
 mod docs;

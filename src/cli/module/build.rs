@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::flags::{Arguments, arguments, command_line, is_of};
+use super::flags::{Arguments, arguments, command_line, is_given, is_of};
 use super::key::Keys;
 use super::{Module, Scheduled};
 use crate::cli::values;
-use crate::config::{Config, Policy};
+use crate::config::{Config, Policy, When};
 use crate::diagnose::Severity;
 use crate::error::Error;
 use crate::evidence::Stage;
 use crate::settings::{FlagValue, Mistake, ModuleSettings, ProbeKind, Settings, Spot, TargetSettings, hidden, read};
 
 /// The modules that are there without a file.
-const BUILT_IN: &str = include_str!("built_in.toml");
+pub(super) const BUILT_IN: &str = include_str!("built_in.toml");
 /// What is observed for a connect. The flags that make a small probe of it are in `flags.rs`.
 const CONNECT: [Stage; 4] = [Stage::Host, Stage::Resolve, Stage::Route, Stage::Connect];
 /// What is observed for requests.
@@ -84,15 +84,20 @@ fn module(name: &str, settings: &ModuleSettings, keys: &mut Keys, mistakes: &mut
 /// The configuration without targets and key.
 fn template(arguments: &Arguments, settings: &ModuleSettings) -> Result<Config, Error> {
     let policy = settings.policy.over(&Policy::default());
-    let config = match arguments {
+    let mut config = match arguments {
         Arguments::Check(arguments) => arguments.template(&policy)?,
         Arguments::Dns(arguments) => arguments.template(&policy)?,
     };
-    Ok(match settings.kind {
-        ProbeKind::Check | ProbeKind::Dns => config,
-        ProbeKind::Head => Config { stages: &HEAD, ..config },
-        ProbeKind::Connect => Config { stages: &CONNECT, ..config },
-    })
+    config.stages = match settings.kind {
+        ProbeKind::Check | ProbeKind::Dns => return Ok(config),
+        ProbeKind::Head => &HEAD,
+        ProbeKind::Connect => &CONNECT,
+    };
+    // The flag would keep the key of the machine's role from being looked for as well.
+    if !is_given(settings, "metadata") {
+        config.metadata.when = When::Never;
+    }
+    Ok(config)
 }
 
 /// The file of `cacert`, which can be used.

@@ -37,8 +37,7 @@ const SHOWN: &str = "it is about how a report is shown, and a probe shows none";
 const OTHER_NAMES: &[(&str, Option<&str>)] = &[("timeout", Some("attempt_timeout")), ("policy", None)];
 
 /// What a lean module has, where its keys do not say otherwise: little is sent.
-const LEAN: &[(&str, &str)] =
-    &[("count", "1"), ("metadata", "never"), ("control", "never"), ("trace", "never"), ("resolver", "system")];
+const LEAN: &[(&str, &str)] = &[("count", "1"), ("control", "never"), ("trace", "never"), ("resolver", "system")];
 
 /// The arguments of a module.
 #[derive(Debug)]
@@ -121,13 +120,18 @@ fn together(settings: &ModuleSettings) -> Result<Arguments, clap::Error> {
 
 /// The flags that a kind of module has of itself.
 fn usual(settings: &ModuleSettings) -> Vec<String> {
-    let is_given = |long: &str| settings.flags.iter().any(|flag| flag.long == long);
+    let is_given = |long: &str| is_given(settings, long);
     let lean = LEAN.iter().filter(|(long, _)| !is_given(long)).map(|(long, value)| format!("--{long}={value}"));
     match settings.kind {
         ProbeKind::Check | ProbeKind::Dns => Vec::new(),
         ProbeKind::Head => lean.collect(),
         ProbeKind::Connect => lean.chain((!is_given("anonymous")).then(|| "--anonymous".to_owned())).collect(),
     }
+}
+
+/// Whether the module itself has a flag.
+pub(super) fn is_given(settings: &ModuleSettings, long: &str) -> bool {
+    settings.flags.iter().any(|flag| flag.long == long)
 }
 
 fn words(flag: &Flag) -> Vec<String> {

@@ -32,29 +32,32 @@ impl SharedKey {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks for the key. One that is still good stays when no other can be had.
-    pub(super) async fn look(&self) -> Result<(), String> {
-        let found = self.arguments.choose(self.ca_file.as_deref()).await.map_err(|error| error.to_string());
+    /// Looks for the key.
+    async fn look(&self) -> Result<(), String> {
+        self.take(self.arguments.choose(self.ca_file.as_deref()).await.map_err(|error| error.to_string()))
+    }
+
+    /// Takes what was found. A key that is still good stays when no other can be had.
+    pub(super) fn take(&self, found: Result<Chosen, String>) -> Result<(), String> {
         let problem = found.as_ref().err().cloned();
         let mut last = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.is_ok() || !ends_after(&last, Duration::ZERO) {
+        if found.as_ref().is_ok_and(|chosen| chosen.credential.is_some()) || !is_good_for(&last, Duration::ZERO) {
             *last = found;
         }
         problem.map_or(Ok(()), Err)
     }
 
-    /// Whether it is to be looked for again.
+    /// Whether it is to be looked for again: it ends soon, could not be had, or was not there.
     pub(super) fn is_due(&self) -> bool {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        !ends_after(&found, AHEAD)
+        !self.arguments.anonymous && !is_good_for(&found, AHEAD)
     }
 }
 
-/// Whether what was found is good for some time yet. What has no end is; so is that there is no key.
-fn ends_after(found: &Result<Chosen, String>, time: Duration) -> bool {
-    let Ok(chosen) = found else { return false };
-    let end = chosen.credential.as_ref().and_then(|credential| credential.expires_at);
-    end.is_none_or(|end| Timestamp::now() + time < end)
+/// Whether there is a key that is good for some time yet.
+fn is_good_for(found: &Result<Chosen, String>, time: Duration) -> bool {
+    let credential = found.as_ref().ok().and_then(|chosen| chosen.credential.as_ref());
+    credential.is_some_and(|credential| credential.expires_at.is_none_or(|end| Timestamp::now() + time < end))
 }
 
 /// The keys of all modules.
