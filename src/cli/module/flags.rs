@@ -24,11 +24,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("watch-resolution", "a target is probed again on its interval"),
     ("for", "a target is probed again on its interval"),
     ("verbose", SHOWN),
-    ("format", SHOWN),
-    ("output", SHOWN),
-    ("quiet", SHOWN),
-    ("no-color", SHOWN),
-    ("redact", SHOWN),
     ("lang", SHOWN),
 ];
 const TEMPORARY: &str = "temporary keys are made for known buckets: name a profile whose key may do no more than HEAD";
@@ -70,7 +65,9 @@ pub(in crate::cli) fn command(kind: ProbeKind) -> Command {
 /// A flag as a key; `None` for one that is none, such as the targets.
 pub(in crate::cli) fn shape(argument: &Arg) -> Option<FlagShape> {
     let long = argument.get_long()?;
+    let is_of_output = argument.get_help_heading() == Some("Output");
     let refusal = REFUSED.iter().find(|(flag, _)| *flag == long).map(|(_, instead)| *instead);
+    let refusal = refusal.or(is_of_output.then_some(SHOWN));
     let key = match OTHER_NAMES.iter().find(|(flag, _)| *flag == long) {
         Some((_, key)) => (*key)?.to_owned(),
         None => long.replace('-', "_"),
