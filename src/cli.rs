@@ -24,6 +24,7 @@ mod ping;
 mod regions;
 mod resolver;
 mod schema;
+mod serve;
 mod sign;
 mod temporary;
 mod trace;
@@ -44,6 +45,7 @@ pub use output::{OutputArgs, write_part, write_report};
 pub use ping::PingArgs;
 pub use regions::RegionsArgs;
 pub use schema::SchemaArgs;
+pub use serve::ServeArgs;
 pub use sign::{Answer, SignArgs};
 pub use trace::TraceArgs;
 
@@ -105,6 +107,8 @@ pub enum Command {
     Regions(RegionsArgs),
     /// Show the path to an endpoint's port, hop by hop, without root
     Trace(Box<TraceArgs>),
+    /// Export metrics to Prometheus: probes that it asks for, and targets that are probed by themselves
+    Serve(ServeArgs),
     /// Make a COS request signature, pre-signed URL or upload form, or verify one; offline
     Sign(Box<SignArgs>),
     /// Print the JSON Schema of the report, or of another document

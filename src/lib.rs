@@ -21,6 +21,7 @@ pub mod probe;
 pub mod region;
 pub mod report;
 pub mod run;
+pub mod serve;
 pub mod settings;
 pub mod sign;
 pub mod sys;
@@ -28,6 +29,7 @@ pub mod target;
 pub mod text;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -37,6 +39,7 @@ use credential::Credential;
 use diagnose::{Severity, Status};
 use error::Error;
 use evidence::Evidence;
+use probe::Roots;
 use report::{Ended, Report, Run};
 use run::{Ending, More, Progress};
 
@@ -51,17 +54,32 @@ pub async fn check(
     interrupt: impl Future<Output = ()>,
     progress: impl FnMut(Progress<'_>),
 ) -> Result<Report, Error> {
+    let roots = Arc::new(Roots::new(config.trust.ca_file.as_deref())?);
+    Ok(recheck(&roots, config, credential, labels, interrupt, progress).await)
+}
+
+/// The same as one of many runs that trust the same certificates, which are read once.
+pub async fn recheck(
+    roots: &Arc<Roots>,
+    config: Config,
+    credential: Option<Credential>,
+    labels: BTreeMap<String, String>,
+    interrupt: impl Future<Output = ()>,
+    progress: impl FnMut(Progress<'_>),
+) -> Report {
     let started_at = Timestamp::now();
     let policy = config.policy.clone();
     let judge = |evidence: &Evidence| worth_doing(evidence, &policy);
-    let (evidence, ending) = observe_more(config, credential, interrupt, judge, progress).await?;
+    let (stop, cancelled) = watch::channel(None);
+    let context = probe::Context::trusting(Arc::clone(roots), config, credential, cancelled);
+    let (evidence, ending) = run::run(&context, &stop, interrupt, judge, progress).await;
     let ended_because = match ending {
         Ending::Completed => Ended::Completed,
         Ending::Deadline => Ended::Deadline,
         Ending::Interrupted => Ended::Interrupted,
     };
     let run = Run { started_at, ended_at: Timestamp::now(), ended_because, labels };
-    Ok(Report::new(evidence, policy, run))
+    Report::new(evidence, policy, run)
 }
 
 /// What the findings so far make worth doing: nothing more where all is well. Where COS answers as it should and refuses the request,
@@ -86,19 +104,9 @@ pub async fn observe(
     interrupt: impl Future<Output = ()>,
     progress: impl FnMut(Progress<'_>),
 ) -> Result<(Evidence, Ending), Error> {
-    observe_more(config, credential, interrupt, |_| More::default(), progress).await
-}
-
-async fn observe_more(
-    config: Config,
-    credential: Option<Credential>,
-    interrupt: impl Future<Output = ()>,
-    judge: impl Fn(&Evidence) -> More,
-    progress: impl FnMut(Progress<'_>),
-) -> Result<(Evidence, Ending), Error> {
     let (stop, cancelled) = watch::channel(None);
     let context = probe::Context::new(config, credential, cancelled)?;
-    Ok(run::run(&context, &stop, interrupt, judge, progress).await)
+    Ok(run::run(&context, &stop, interrupt, |_| More::default(), progress).await)
 }
 
 /// Judges a saved report again. The text is the JSON that `--format json` wrote.

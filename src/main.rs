@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cosprobe::cli::{
-    Answer, CheckArgs, Command, DnsArgs, HeadArgs, Job, OutputArgs, RegionsArgs, TraceArgs, replay_file, write_part,
-    write_report,
+    Answer, CheckArgs, Command, DnsArgs, HeadArgs, Job, OutputArgs, RegionsArgs, ServeArgs, TraceArgs, replay_file,
+    write_part, write_report,
 };
 use cosprobe::config::Config;
 use cosprobe::diagnose::Watch;
@@ -65,6 +65,7 @@ fn execute(command: Command) -> Result<u8, Error> {
             print(&text).map(|_| code)
         }
         Command::Regions(arguments) => regions(&arguments),
+        Command::Serve(arguments) => serve(&arguments),
         Command::Sign(arguments) => answer(&block_on(arguments.answer())?),
         Command::Trace(arguments) => trace(&arguments),
         Command::Schema(arguments) => print(&arguments.text()),
@@ -202,6 +203,36 @@ fn demo(arguments: &cosprobe::cli::DemoArgs) -> Result<u8, Error> {
         Ok((report, view))
     })?;
     finish(report, &arguments.output, view)
+}
+
+/// Serves until SIGTERM or SIGINT, which is no error; SIGHUP reads the configuration again.
+fn serve(arguments: &ServeArgs) -> Result<u8, Error> {
+    if arguments.check_only {
+        return print(&block_on(arguments.checked())?);
+    }
+    block_on(async {
+        let (sender, reloads) = tokio::sync::mpsc::channel(1);
+        // Where no handler can be set, SIGHUP ends the process as usual.
+        if let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+            tokio::spawn(async move { while hangup.recv().await.is_some() && sender.send(()).await.is_ok() {} });
+        }
+        cosprobe::serve::serve(arguments.options(), ended(), reloads, tell).await
+    })?;
+    Ok(exit::HEALTHY)
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+async fn ended() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
 }
 
 /// Runs to the end. One thread is enough: probes wait, they do not compute.

@@ -31,6 +31,7 @@ use crate::target::Protocol;
 
 use connection::Connections;
 
+pub use tls::Roots;
 pub(crate) use tls::read_ca_file;
 
 /// What every probe of a run shares.
@@ -39,7 +40,7 @@ pub struct Context {
     credential: Option<Credential>,
     secrets: http::Secrets,
     connections: Connections,
-    roots: Arc<tls::Roots>,
+    roots: Arc<Roots>,
     interfaces: Arc<OnceLock<Vec<Interface>>>,
     cancelled: watch::Receiver<Option<NotRunReason>>,
     /// Where paths are traced: what makes the kernel stamp messages before the first of them is here.
@@ -56,20 +57,21 @@ impl Context {
         credential: Option<Credential>,
         cancelled: watch::Receiver<Option<NotRunReason>>,
     ) -> Result<Arc<Self>, Error> {
-        let roots = Arc::new(tls::Roots::new(config.trust.ca_file.as_deref())?);
+        let roots = Arc::new(Roots::new(config.trust.ca_file.as_deref())?);
+        Ok(Self::trusting(roots, config, credential, cancelled))
+    }
+
+    /// The context of one of many runs that trust the same certificates, which are read once.
+    pub fn trusting(
+        roots: Arc<Roots>,
+        config: Config,
+        credential: Option<Credential>,
+        cancelled: watch::Receiver<Option<NotRunReason>>,
+    ) -> Arc<Self> {
         let secrets = http::Secrets::of(credential.as_ref());
         let stamping = config.trace.and_then(|_| sys::keep_stamping());
         let (connections, interfaces) = (Connections::default(), Arc::default());
-        Ok(Arc::new(Self {
-            config,
-            credential,
-            secrets,
-            connections,
-            roots,
-            interfaces,
-            cancelled,
-            _stamping: stamping,
-        }))
+        Arc::new(Self { config, credential, secrets, connections, roots, interfaces, cancelled, _stamping: stamping })
     }
 
     /// The same run with another configuration and without a key.

@@ -149,6 +149,18 @@ impl Module {
 }
 
 impl Loaded {
+    /// A module as the file has it, or as it is built in.
+    pub fn module_text(&self, name: &str) -> String {
+        let section = |text: &str| -> Option<String> {
+            let head = format!("[modules.{name}]");
+            let mut lines = text.lines().skip_while(|line| line.trim() != head);
+            let first = lines.next()?;
+            let rest = lines.take_while(|line| !line.starts_with('[') && !line.starts_with('#'));
+            Some([first].into_iter().chain(rest).collect::<Vec<_>>().join("\n").trim_end().to_owned())
+        };
+        section(&self.text).or_else(|| section(build::BUILT_IN)).unwrap_or_default()
+    }
+
     /// Looks again for keys that end soon or could not be had, and tells what went wrong. A key that is still good stays. To be called
     /// about once a minute.
     pub async fn renew_keys(&self) -> Vec<String> {

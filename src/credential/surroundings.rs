@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 /// The machine around: variables, files and the time.
-pub trait Surroundings {
+pub trait Surroundings: Sync {
     /// The value of a variable; one that is set to nothing counts as not set.
     fn variable(&self, name: &str) -> Option<String>;
 

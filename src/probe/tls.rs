@@ -34,7 +34,7 @@ const MAX_CHAIN: usize = 10;
 const MAX_NAMES: usize = 20;
 
 /// The trusted roots: the system's, and those of `--cacert`.
-pub(super) struct Roots {
+pub struct Roots {
     extra: Vec<CertificateDer<'static>>,
     loaded: OnceCell<Loaded>,
 }
@@ -46,7 +46,11 @@ struct Loaded {
 }
 
 impl Roots {
-    pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, Error> {
+    /// Those of the system, which are read when they are needed, and those of a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds none.
+    pub fn new(ca_file: Option<&Path>) -> Result<Self, Error> {
         let extra = ca_file.map(read_ca_file).transpose()?.unwrap_or_default();
         Ok(Self { extra, loaded: OnceCell::new() })
     }

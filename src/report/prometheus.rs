@@ -21,11 +21,13 @@ pub struct MetricOptions {
     pub labels: Labels,
     /// Whether the host is a label too: where one text tells of several targets.
     pub with_target: bool,
+    /// Whether the probe succeeded, where that is not for the findings to say.
+    pub success: Option<bool>,
 }
 
 pub(super) fn render(report: &Report, style: Style) -> String {
     let labels = report.labels.iter().map(|(name, value)| (Cow::Owned(label_name(name)), value.clone())).collect();
-    let options = MetricOptions { fail_on: style.fail_on, labels, with_target: true };
+    let options = MetricOptions { fail_on: style.fail_on, labels, with_target: true, success: None };
     exposition::render(&families(report, &options), Notation::Text)
 }
 
@@ -56,7 +58,7 @@ pub fn families(report: &Report, options: &MetricOptions) -> Vec<Family> {
             labels.push(("target".into(), target.host.clone()));
         }
         let of = Of { report, target, labels };
-        for family in of.families(options.fail_on) {
+        for family in of.families(options) {
             match all.iter_mut().find(|earlier| earlier.is_same_metric(&family)) {
                 Some(earlier) => earlier.absorb(family),
                 None => all.push(family),
@@ -88,13 +90,10 @@ struct Of<'a> {
 }
 
 impl<'a> Of<'a> {
-    fn families(&self, fail_on: Severity) -> Vec<Family> {
+    fn families(&self, options: &MetricOptions) -> Vec<Family> {
+        let success = options.success.unwrap_or_else(|| has_passed(self.report, self.target, options.fail_on));
         let mut families = vec![
-            self.one(
-                "probe_success",
-                "Whether the probe succeeded",
-                f64::from(has_passed(self.report, self.target, fail_on)),
-            ),
+            self.one("probe_success", "Whether the probe succeeded", f64::from(success)),
             self.one("probe_duration_seconds", "How long the probe took", self.duration()),
         ];
         self.network(&mut families);

@@ -32,9 +32,9 @@ fn every_metric_stands_in_the_reference_and_none_besides() {
     let page = read("docs/reference/metrics.md");
     let documented: BTreeSet<String> =
         rows(&page).iter().filter_map(|row| Some(row[0].strip_prefix('`')?.strip_suffix('`')?.to_owned())).collect();
-    let is_metric = |text: &&str| text.starts_with("probe_") || text.starts_with("cosprobe_");
-    let sources =
-        files("src/report/prometheus", &[".rs"]).into_iter().chain([(String::new(), read("src/report/prometheus.rs"))]);
+    let is_metric = |text: &&str| ["probe_", "cosprobe_", "process_"].iter().any(|begin| text.starts_with(begin));
+    let sources = [files("src/report/prometheus", &[".rs"]), files("src/serve", &[".rs"])].concat();
+    let sources = sources.into_iter().chain([(String::new(), read("src/report/prometheus.rs"))]);
     let written: BTreeSet<String> = sources
         .flat_map(|(_, text)| text.split('"').filter(is_metric).map(str::to_owned).collect::<Vec<_>>())
         .collect();

@@ -1,0 +1,98 @@
+//! Connections: how many there may be, how long they may take, and how they end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::{State, handlers};
+use crate::error::Error;
+
+/// Connections at the same time; further ones are closed at once, so that those who wait see it.
+const CONNECTIONS: usize = 1024;
+/// Time for the head of a request, and for which a connection may be idle.
+const HEAD: Duration = Duration::from_secs(10);
+/// The longest head of a request.
+const HEAD_BYTES: usize = 16 * 1024;
+/// After an error of accepting, as where no descriptor is free.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens at all addresses, or at none.
+pub(super) async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Error> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = TcpListener::bind(address).await;
+        listeners.push(listener.map_err(|error| Error::Start {
+            what: "the service",
+            problem: format!("listening at {address}: {error}; --web.listen-address names another one"),
+        })?);
+    }
+    Ok(listeners)
+}
+
+/// Accepts until it is to stop; the set is empty when the last connection is over.
+pub(super) fn accept_all(
+    listeners: Vec<TcpListener>,
+    state: &Arc<State>,
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept(listener, Arc::clone(state), Arc::clone(&permits), stopped.clone()));
+    }
+    accepting
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>, permits: Arc<Semaphore>, mut stopped: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            // Ended connections are cleared away as they end.
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+            state.counts.refused_connections.add();
+            continue;
+        };
+        let (state, stopped) = (Arc::clone(&state), stopped.clone());
+        connections.spawn(async move {
+            connection(stream, state, stopped).await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(stream: TcpStream, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
+    // Answers are written at once; without the option they are only later.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| handlers::answer(Arc::clone(&state), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // A connection that fails is the client's affair.
+        _ = &mut connection => return,
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
