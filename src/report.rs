@@ -3,13 +3,17 @@
 //! To add a format: a row in `formats!` and a file beside `report/table.rs`. Rendering is pure: the same report and style give
 //! the same bytes. This room never sees plan, probes, configuration secrets or clap.
 
+mod by_hand;
 mod diff;
 mod document;
 mod events;
 mod exchanges;
 mod explanation;
+mod facts;
 mod json;
+mod labels;
 mod machine;
+mod markdown;
 mod nagios;
 mod page;
 mod path;
@@ -99,6 +103,7 @@ formats! {
     Jsonl "jsonl" "one JSON document a line: each observation, then the rest of the report" events::render;
     Prometheus "prom" "metrics for Prometheus, as the textfile collector of `node_exporter` reads them" prometheus::render;
     Nagios "nagios" "one line with performance data, and the exit codes of a Nagios plugin" nagios::render;
+    Markdown "markdown" "Markdown for tickets and chats" markdown::render;
 }
 
 impl Format {

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::check::replay_file;
 use super::language::LanguageArgs;
-use super::output::format_parser;
 use crate::error::{Error, usage};
-use crate::report::{DiffDocument, Format, Style};
+use crate::report::{DiffDocument, Style};
 
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
@@ -21,8 +20,8 @@ pub struct DiffArgs {
     #[arg(value_name = "B")]
     b: PathBuf,
     /// How the differences are written: a table for people, or one JSON document (see `cosprobe schema diff`)
-    #[arg(long, value_name = "NAME", default_value = "table", value_parser = format_parser())]
-    format: Format,
+    #[arg(long, value_name = "NAME", default_value = "table")]
+    format: DiffFormat,
     /// Write to a file instead of standard output; an existing file is replaced at the end
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -32,6 +31,15 @@ pub struct DiffArgs {
     /// Which language people are spoken to in.
     #[command(flatten)]
     language: LanguageArgs,
+}
+
+/// What `--format` of `diff` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DiffFormat {
+    /// For people
+    Table,
+    /// One JSON document
+    Json,
 }
 
 impl DiffArgs {
@@ -46,8 +54,10 @@ impl DiffArgs {
         let (a, b) = (replay_file(&self.a)?, replay_file(&self.b)?);
         let document = DiffDocument::of(&a, &b);
         let text = match self.format {
-            Format::Table => document.table(Style { width, language: self.language.language(), ..Style::default() }),
-            _ => document.json(),
+            DiffFormat::Table => {
+                document.table(Style { width, language: self.language.language(), ..Style::default() })
+            }
+            DiffFormat::Json => document.json(),
         };
         Ok((text, document.differs()))
     }

@@ -18,7 +18,8 @@ use crate::report::{FORMATS, Format, Redaction, Report, redact};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// How the report is written: a table for people, or one JSON document (see `cosprobe schema`)
+    /// How the report is written: a table for people, one JSON document (see `cosprobe schema`), or Markdown for tickets and
+    /// chats
     #[arg(long, value_name = "NAME", env = "COSPROBE_FORMAT", default_value = "table", value_parser = format_parser())]
     pub format: Format,
     /// Write the report to a file instead of standard output; an existing file is replaced at the end
@@ -83,7 +84,7 @@ impl OutputArgs {
     }
 }
 
-pub(super) fn format_parser() -> impl TypedValueParser<Value = Format> {
+fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(FORMATS.iter().map(|(_, word, _)| *word))
         .map(|word| FORMATS.iter().find(|(_, known, _)| *known == word).map_or(Format::Table, |(format, _, _)| *format))
 }

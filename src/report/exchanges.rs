@@ -182,7 +182,7 @@ fn header(headers: &[Header], name: &str) -> Option<Text> {
 }
 
 /// The observation of a stage that another one builds on.
-fn ancestor<'a>(evidence: &'a Evidence, observation: &Observation, stage: Stage) -> Option<&'a Observation> {
+pub(super) fn ancestor<'a>(evidence: &'a Evidence, observation: &Observation, stage: Stage) -> Option<&'a Observation> {
     let mut next: Option<ObservationId> = observation.parent;
     for _ in 0..evidence.observations.len() {
         let here = evidence.get(next?)?;

@@ -44,7 +44,7 @@ pub(super) fn show(page: &mut Page, evidence: &Evidence) {
     page.blank();
 }
 
-fn metadata_line(metadata: &Metadata, outcome: &Outcome) -> Text {
+pub(super) fn metadata_line(metadata: &Metadata, outcome: &Outcome) -> Text {
     match outcome {
         Outcome::Succeeded => {
             let address = match (metadata.public_ipv4, metadata.has_no_public_ipv4) {

@@ -122,6 +122,13 @@ fn command(text: &str) -> Option<usize> {
     Some(end + 2)
 }
 
+/// The text between backquotes apart from what stands around it: a piece of text first, then a command, and so on.
+pub(super) fn commands_apart(text: &str) -> Vec<&str> {
+    let pieces: Vec<&str> = text.split('`').collect();
+    // A backquote without another one begins no command.
+    if pieces.len() % 2 == 1 { pieces } else { vec![text] }
+}
+
 /// Whether a character takes two columns, as those of Chinese do.
 pub(super) fn is_wide(c: char) -> bool {
     ('\u{2e80}'..='\u{9fff}').contains(&c) || ('\u{ff00}'..='\u{ff60}').contains(&c)

@@ -1,11 +1,14 @@
 //! Traced paths: a table for people, and the JSON that readers of mtr's reports know.
 
+mod mtr;
+
 use std::net::IpAddr;
 
 use comfy_table::{CellAlignment, Table, presets};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+
+pub use mtr::mtr_json;
 
 use super::page::Page;
 use super::{FORMAT_VERSION, Style, json_text};
@@ -19,6 +22,9 @@ const MOST_SILENT: usize = 2;
 
 /// Characters of a name that are shown.
 const LONGEST_NAME: usize = 38;
+
+/// The columns of hops.
+pub(super) const HEADER: [Text; 5] = [text!("ttl"), text!("address"), Text::empty(), text!("rtt ms"), text!("loss")];
 
 /// What `trace` writes as JSON.
 #[derive(Serialize, JsonSchema)]
@@ -51,6 +57,42 @@ pub fn path_tables(paths: &[PathView], language: Language) -> String {
 }
 
 fn one(page: &mut Page, path: &PathView) {
+    page.line(&Text::empty(), &title(path));
+    let (shown, left_out) = shown_hops(path);
+    if !shown.is_empty() {
+        page.blank();
+        for line in table(&shown, page.style.language).lines() {
+            page.raw(line);
+        }
+        if let Some((first, last)) = left_out {
+            page.raw(&format!("{first}-{last}  *"));
+        }
+    }
+    page.blank();
+    page.line(&Text::empty(), &sentence(path));
+}
+
+/// The hops that stand in lines of their own, and the first and the last TTL of the silent ones at the end that do not.
+pub(super) fn shown_hops(path: &PathView) -> (Vec<&HopView>, Option<(u8, u8)>) {
+    let end = path.last_answer_ttl.map_or(0, usize::from);
+    let (known, silent) = path.hops.split_at(end.min(path.hops.len()));
+    let silent_shown = if silent.len() > MOST_SILENT + 1 { MOST_SILENT } else { silent.len() };
+    let shown = known.iter().chain(&silent[..silent_shown]).collect();
+    (shown, silent.get(silent_shown).zip(silent.last()).map(|(first, last)| (first.ttl, last.ttl)))
+}
+
+/// All lines of a path in cells.
+pub(super) fn all_rows(path: &PathView) -> Vec<[Text; 5]> {
+    let (shown, left_out) = shown_hops(path);
+    let silent = |(first, last)| {
+        let ttl = Text::literal(format!("{first}-{last}"));
+        [ttl, Text::literal("*"), Text::empty(), Text::empty(), Text::empty()]
+    };
+    shown.into_iter().flat_map(rows).chain(left_out.map(silent)).collect()
+}
+
+/// What was traced, how and from where.
+pub(super) fn title(path: &PathView) -> Text {
     let what = path.peer.map_or(Text::literal(&path.endpoint), |peer| {
         let place = if path.protocol == PathProtocol::Icmp { peer.ip().to_string() } else { peer.to_string() };
         // An address as the target is its own name.
@@ -62,30 +104,14 @@ fn one(page: &mut Page, path: &PathView) {
     });
     let from = path.source.map(|source| text!(" from {source}", source));
     let protocol = Text::phrase(path.protocol.describe());
-    page.line(&Text::empty(), &text!("{what}, by {protocol}{from}", what, protocol, from));
-    let end = path.last_answer_ttl.map_or(0, usize::from);
-    let (known, silent) = path.hops.split_at(end.min(path.hops.len()));
-    let silent_shown = if silent.len() > MOST_SILENT + 1 { MOST_SILENT } else { silent.len() };
-    let shown: Vec<&HopView> = known.iter().chain(&silent[..silent_shown]).collect();
-    if !shown.is_empty() {
-        page.blank();
-        for line in table(&shown, page.style.language).lines() {
-            page.raw(line);
-        }
-        if let (Some(first), Some(last)) = (silent.get(silent_shown), silent.last()) {
-            page.raw(&format!("{}-{}  *", first.ttl, last.ttl));
-        }
-    }
-    page.blank();
-    page.line(&Text::empty(), &sentence(path));
+    text!("{what}, by {protocol}{from}", what, protocol, from)
 }
 
 fn table(hops: &[&HopView], language: Language) -> String {
     let mut table = Table::new();
-    let header = [text!("ttl"), text!("address"), Text::empty(), text!("rtt ms"), text!("loss")];
-    table.load_style(presets::NOTHING).force_no_tty().set_header(header.map(|word| word.say(language)));
+    table.load_style(presets::NOTHING).force_no_tty().set_header(HEADER.map(|word| word.say(language)));
     for hop in hops {
-        table.add_rows(rows(hop, language));
+        table.add_rows(rows(hop).into_iter().map(|row| row.map(|text| text.say(language))));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -99,30 +125,33 @@ fn table(hops: &[&HopView], language: Language) -> String {
 }
 
 /// The line of a hop, and one for each further address.
-fn rows(hop: &HopView, language: Language) -> Vec<[String; 5]> {
-    let flags = Text::list(hop.flags.iter().map(|flag| Text::word(flag.as_str()))).say(language);
-    let ttl = hop.ttl.to_string();
+fn rows(hop: &HopView) -> Vec<[Text; 5]> {
+    let flags = Text::list(hop.flags.iter().map(|flag| Text::word(flag.as_str())));
+    let ttl = Text::literal(hop.ttl.to_string());
     let unanswered = hop.sent.saturating_sub(hop.answered);
     let loss = (unanswered * 100).checked_div(hop.sent).map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"));
+    let loss = Text::literal(loss);
     let Some((first, others)) = hop.addresses.split_first() else {
-        return vec![[ttl, "*".to_owned(), flags, "-".to_owned(), loss]];
+        return vec![[ttl, Text::literal("*"), flags, Text::literal("-"), loss]];
     };
-    let rtt = |address: &HopAddress| address.rtt_us.map_or_else(|| "-".to_owned(), times);
-    let mut rows = vec![[ttl, first.address.to_string(), flags, rtt(first), loss]];
+    let place = |address: &HopAddress| Text::literal(address.address.to_string());
+    let rtt = |address: &HopAddress| Text::literal(address.rtt_us.map_or_else(|| "-".to_owned(), times));
+    let mut rows = vec![[ttl, place(first), flags, rtt(first), loss]];
     rows.extend(name_row(first));
     for address in others {
-        rows.push([String::new(), address.address.to_string(), String::new(), rtt(address), String::new()]);
+        rows.push([Text::empty(), place(address), Text::empty(), rtt(address), Text::empty()]);
         rows.extend(name_row(address));
     }
     rows
 }
 
 /// The name of an address below it. One that is too long to stand there is cut: it is no more than a hint.
-fn name_row(address: &HopAddress) -> Option<[String; 5]> {
+fn name_row(address: &HopAddress) -> Option<[Text; 5]> {
     let name = address.name.as_ref()?;
     let cut: String = name.chars().take(LONGEST_NAME).collect();
     let more = if cut.len() < name.len() { "…" } else { "" };
-    Some([String::new(), format!(" {cut}{more}"), String::new(), String::new(), String::new()])
+    let name = Text::literal(format!(" {cut}{more}"));
+    Some([Text::empty(), name, Text::empty(), Text::empty(), Text::empty()])
 }
 
 /// Minimum, median and maximum, or the one time that there is.
@@ -144,7 +173,7 @@ fn milliseconds(us: u64) -> f64 {
 }
 
 /// Where the path ends and why.
-fn sentence(path: &PathView) -> Text {
+pub(super) fn sentence(path: &PathView) -> Text {
     match (&path.outcome, path.stop, &path.end) {
         (Outcome::NotRun { because }, ..) if path.hops.is_empty() => {
             text!("not traced: {because}", because = Text::word(because))
@@ -240,44 +269,10 @@ fn reported(end: &PathEnd, path: &PathView) -> Text {
     text!("{kind} (ICMP {icmp})", kind, icmp = type_and_code(end))
 }
 
-/// One document for each path, as `mtr --json` writes them.
-pub fn mtr_json(paths: &[PathView]) -> String {
-    let documents = paths.iter().filter(|path| path.was_traced()).map(mtr_document);
-    documents.map(|document| json_text(&document)).collect()
-}
-
-fn mtr_document(path: &PathView) -> Value {
-    let tests = path.hops.iter().map(|hop| hop.sent).max().unwrap_or(0);
-    let hub = |hop: &HopView| {
-        let host = hop.addresses.first().map_or_else(|| "???".to_owned(), |address| address.address.to_string());
-        let lost = hop.sent.saturating_sub(hop.answered);
-        let spread = hop.rtt_us;
-        let of = |figure: fn(Spread) -> u64| spread.map_or(0.0, |spread| milliseconds(figure(spread)));
-        json!({
-            "count": hop.ttl,
-            "host": host,
-            "Loss%": if hop.sent == 0 { 0.0 } else { f64::from(lost) * 100.0 / f64::from(hop.sent) },
-            "Snt": hop.sent,
-            "Last": milliseconds(hop.last_us.unwrap_or(0)),
-            "Avg": milliseconds(hop.mean_us.unwrap_or(0)),
-            "Best": of(|spread| spread.min),
-            "Wrst": of(|spread| spread.max),
-            "StDev": milliseconds(hop.deviation_us.unwrap_or(0)),
-        })
-    };
-    let mtr = json!({
-        "src": path.source.map_or_else(String::new, |source| source.to_string()),
-        "dst": path.peer.map_or_else(|| path.endpoint.clone(), |peer| peer.ip().to_string()),
-        "tos": 0,
-        "tests": tests,
-        "psize": "60",
-        "bitpattern": "0x00",
-    });
-    json!({"report": {"mtr": mtr, "hubs": path.hops.iter().map(hub).collect::<Vec<_>>()}})
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::diagnose::paths;
     use crate::evidence::Evidence;

@@ -15,6 +15,15 @@ struct Asked<'a> {
     views: Vec<&'a AnswerView>,
 }
 
+/// The columns.
+pub(super) const HEADER: [Text; 7] =
+    [text!("asked"), text!("as"), text!("type"), text!("time ms"), text!("TTL"), text!("answer"), text!("compared")];
+
+/// A row for each server and question.
+pub(super) fn rows(evidence: &Evidence, view: &EndpointView) -> Vec<[Text; 7]> {
+    grouped(evidence, view).iter().map(row).collect()
+}
+
 /// Shows every answer about an endpoint.
 pub(super) fn show(page: &mut Page, evidence: &Evidence, view: Option<&EndpointView>) {
     let Some(view) = view else { return };
@@ -25,16 +34,7 @@ pub(super) fn show(page: &mut Page, evidence: &Evidence, view: Option<&EndpointV
     let mut table = Table::new();
     table.load_style(presets::NOTHING).force_no_tty().set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(page.style.width).unwrap_or(80));
-    let header = [
-        text!("asked"),
-        text!("as"),
-        text!("type"),
-        text!("time ms"),
-        text!("TTL"),
-        text!("answer"),
-        text!("compared"),
-    ];
-    table.set_header(header.map(|word| page.say(&word)));
+    table.set_header(HEADER.map(|word| page.say(&word)));
     table.add_rows(asked.iter().map(|asked| row(asked).map(|text| page.say(&text))));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));

@@ -6,6 +6,7 @@ mod targets;
 use anstyle::{AnsiColor, Style as Paint};
 
 pub use addresses::latency;
+pub(super) use addresses::{HEADER, port_told};
 
 use super::page::Page;
 use super::resolution::origin_word;
@@ -31,22 +32,25 @@ pub(super) fn render(report: &Report, style: Style) -> String {
         endpoint(&mut page, report, &evidence, target);
     }
     findings(&mut page, report);
-    if report.ended_because != Ended::Completed {
-        let why = match report.ended_because {
-            Ended::Interrupted => text!("interrupted"),
-            Ended::Deadline => text!("out of time (--deadline)"),
-            Ended::Completed | Ended::Unknown => text!("not completed"),
-        };
-        page.line(&Text::empty(), &text!("the run was {why}: what is not shown was not measured", why));
-        page.blank();
-    }
-    if report.redacted.is_some() {
-        let note = text!("Names and addresses are stand-ins (--redact), the same throughout this report.");
-        page.line(&Text::empty(), &note);
+    for remark in remarks(report) {
+        page.line(&Text::empty(), &remark);
         page.blank();
     }
     verdict_line(&mut page, report);
     page.into_text()
+}
+
+/// What has to be known about the report as a whole.
+pub(super) fn remarks(report: &Report) -> Vec<Text> {
+    let why = match report.ended_because {
+        Ended::Completed => None,
+        Ended::Interrupted => Some(text!("interrupted")),
+        Ended::Deadline => Some(text!("out of time (--deadline)")),
+        Ended::Unknown => Some(text!("not completed")),
+    };
+    let why = why.map(|why| text!("the run was {why}: what is not shown was not measured", why));
+    let stand_ins = text!("Names and addresses are stand-ins (--redact), the same throughout this report.");
+    why.into_iter().chain(report.redacted.map(|_| stand_ins)).collect()
 }
 
 fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Target) {
@@ -83,11 +87,8 @@ fn endpoint(page: &mut Page, report: &Report, evidence: &Evidence, target: &Targ
             }
             View::Exchanges => exchanges::show(page, &views, evidence),
         }
-        notes(page, &views, evidence, target);
-        if !left_out.is_empty() {
-            let (count, probed) = (left_out.len(), views.len());
-            let told = text!("{count} further addresses were not probed: one run probes {probed}", count, probed);
-            page.line(&Text::empty(), &told);
+        for note in notes(&views, left_out.len(), evidence, target, page.style.view) {
+            page.line(&Text::empty(), &note);
         }
         page.blank();
     }
@@ -113,7 +114,14 @@ fn compared(page: &mut Page, evidence: &Evidence, target: &Target) {
 }
 
 /// What a stranger could misread in the table.
-fn notes(page: &mut Page, views: &[&AddressView], evidence: &Evidence, target: &Target) {
+pub(super) fn notes(
+    views: &[&AddressView],
+    left_out: usize,
+    evidence: &Evidence,
+    target: &Target,
+    view: View,
+) -> Vec<Text> {
+    let mut notes = Vec::new();
     let anonymous: Vec<&Http> = evidence
         .of_endpoint(Stage::HttpRoundTrip, &target.host)
         .filter_map(|observation| observation.detail.http())
@@ -124,19 +132,19 @@ fn notes(page: &mut Page, views: &[&AddressView], evidence: &Evidence, target: &
     // Where COS gave a reason of its own, it is in a finding.
     let is_usual = anonymous.iter().filter_map(|http| http.error.as_ref()).all(|error| error.says("Access Denied"));
     if !anonymous.is_empty() && is_usual {
-        let what = match page.style.view {
+        let what = match view {
             View::Addresses | View::Resolution => text!("HTTP is an anonymous HEAD: 403 from COS"),
             View::Exchanges => text!("403 from COS without a signature"),
         };
         let is_list = target.role == EndpointRole::Service;
         let whose = if is_list { text!("the list of buckets") } else { text!("a private bucket") };
-        page.line(&Text::empty(), &text!("{what} is what {whose} answers.", what, whose));
+        notes.push(text!("{what} is what {whose} answers.", what, whose));
     }
     let redirected = evidence
         .of_endpoint(Stage::Connect, &target.host)
         .any(|observation| observation.detail.tcp().is_some_and(|tcp| tcp.redirected_to.is_some()));
     if redirected {
-        page.line(&Text::empty(), &text!("Connections were sent elsewhere by --connect-to."));
+        notes.push(text!("Connections were sent elsewhere by --connect-to."));
     }
     for view in views {
         let measured = |port: &PortView| Some((port.port, port.answer_hops?, port.answer_ttl?));
@@ -144,19 +152,23 @@ fn notes(page: &mut Page, views: &[&AddressView], evidence: &Evidence, target: &
         let away =
             Text::list(ports.map(|(port, hops, ttl)| text!("port {port} at hop {hops} (TTL {ttl})", port, hops, ttl)));
         if !away.is_empty() {
-            page.line(&Text::empty(), &text!("By the TTL of the answers of {ip}: {away}.", ip = view.ip, away));
+            notes.push(text!("By the TTL of the answers of {ip}: {away}.", ip = view.ip, away));
         }
     }
     let works_privately =
         |view: &&AddressView| view.scope.as_str() == "private" && view.ports.iter().any(|port| port.connected > 0);
     if views.iter().any(works_privately) {
-        let note = text!("SSRF guards and pod egress rules may refuse private addresses that work here.");
-        page.line(&Text::empty(), &note);
+        notes.push(text!("SSRF guards and pod egress rules may refuse private addresses that work here."));
     }
+    if left_out > 0 {
+        let (count, probed) = (left_out, views.len());
+        notes.push(text!("{count} further addresses were not probed: one run probes {probed}", count, probed));
+    }
+    notes
 }
 
 /// Whether an address is one too many and was not probed at all.
-fn is_left_out(view: &AddressView) -> bool {
+pub(super) fn is_left_out(view: &AddressView) -> bool {
     let beyond = Outcome::NotRun { because: NotRunReason::AddressLimit };
     !view.ports.is_empty() && view.ports.iter().all(|port| port.outcome == beyond)
 }
@@ -201,11 +213,7 @@ pub(super) fn wire_word(value: impl serde::Serialize) -> String {
 fn findings(page: &mut Page, report: &Report) {
     for finding in report.findings.iter().filter(|finding| finding.is_root()) {
         one_finding(page, finding);
-        let symptoms = report.findings.iter().filter(|other| {
-            let same_subject = other.subject == finding.subject || finding.subject == MACHINE;
-            other.caused_by.as_deref() == Some(&finding.code) && same_subject
-        });
-        for symptom in symptoms {
+        for symptom in symptoms(report, finding) {
             let Finding { code, name, summary, .. } = symptom;
             page.line(&text!("  symptom: "), &text!("{code} {name}: {summary}", code, name, summary));
         }
@@ -214,6 +222,14 @@ fn findings(page: &mut Page, report: &Report) {
         }
         page.blank();
     }
+}
+
+/// What a root finding explains.
+pub(super) fn symptoms<'a>(report: &'a Report, root: &'a Finding) -> impl Iterator<Item = &'a Finding> {
+    report.findings.iter().filter(move |other| {
+        let same_subject = other.subject == root.subject || root.subject == MACHINE;
+        other.caused_by.as_deref() == Some(&root.code) && same_subject
+    })
 }
 
 fn one_finding(page: &mut Page, finding: &Finding) {

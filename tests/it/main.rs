@@ -21,6 +21,7 @@ mod head;
 mod judged;
 mod language;
 mod loopback;
+mod markdown;
 mod netns;
 mod ping;
 mod redact;

@@ -10,7 +10,8 @@ use crate::evidence::{
 use crate::text;
 use crate::text::Text;
 
-const HEADER: [Text; 8] = [
+/// The columns.
+pub(in crate::report) const HEADER: [Text; 8] = [
     text!("address"),
     text!("scope"),
     text!("port"),
@@ -39,7 +40,7 @@ pub(super) fn table(views: &[&AddressView], evidence: &Evidence, style: Style) -
         for port in &view.ports {
             let mut row =
                 vec![Cell::new(address.take().unwrap_or_default()), Cell::new(scope.take().unwrap_or_default())];
-            row.extend(port_cells(port, evidence, style));
+            row.extend(port_told(port, evidence, style.width >= WIDE).iter().map(|told| told.cell(style)));
             table.add_row(row);
         }
         if let (Some(address), Some(scope)) = (address, scope) {
@@ -81,8 +82,31 @@ fn folded(address: &str) -> String {
     lines.join("\n")
 }
 
-fn port_cells(port: &PortView, evidence: &Evidence, style: Style) -> [Cell; 6] {
-    let connects = Cell::new(format!("{}/{}", port.connected, port.attempts));
+/// What stands in one cell, and whether it is a fault.
+pub(in crate::report) struct Told {
+    pub(in crate::report) text: Text,
+    pub(in crate::report) is_fault: bool,
+}
+
+impl Told {
+    fn cell(&self, style: Style) -> Cell {
+        let cell = Cell::new(self.text.say(style.language));
+        if self.is_fault { cell.fg(Color::Red) } else { cell }
+    }
+}
+
+const fn good(text: Text) -> Told {
+    Told { text, is_fault: false }
+}
+
+const fn bad(text: Text) -> Told {
+    Told { text, is_fault: true }
+}
+
+/// What there is to tell of one port: its number, connects, round trips, TLS, the anonymous and the signed request; with the times
+/// of the last three where there is room for them.
+pub(in crate::report) fn port_told(port: &PortView, evidence: &Evidence, wide: bool) -> [Told; 6] {
+    let connects = good(Text::literal(format!("{}/{}", port.connected, port.attempts)));
     let latency = match &port.outcome {
         Outcome::Succeeded => good(latency(port.kernel_rtt_us, port.connect_us, port.with_syn_retransmits)),
         Outcome::Failed { kind, from, .. } => {
@@ -92,26 +116,9 @@ fn port_cells(port: &PortView, evidence: &Evidence, style: Style) -> [Cell; 6] {
         Outcome::NotRun { because } => good(text!("not run: {because}", because = Text::word(because))),
         Outcome::Unknown => good(text!("unknown")),
     };
-    let later = later_stages(port.observation, evidence, style.width >= WIDE);
-    let [latency, tls, http, signed] = [Some(latency), later.0, later.1, later.2].map(|told| cell(told, style));
-    [Cell::new(port.port), connects, latency, tls, http, signed]
-}
-
-/// What stands in a cell, and whether it is bad.
-type Told = (Text, bool);
-
-const fn good(text: Text) -> Told {
-    (text, false)
-}
-
-const fn bad(text: Text) -> Told {
-    (text, true)
-}
-
-fn cell(told: Option<Told>, style: Style) -> Cell {
-    let Some((text, is_bad)) = told else { return Cell::new("-") };
-    let cell = Cell::new(text.say(style.language));
-    if is_bad { cell.fg(Color::Red) } else { cell }
+    let later = later_stages(port.observation, evidence, wide);
+    let [tls, http, signed] = later.map(|told| told.unwrap_or_else(|| good(Text::literal("-"))));
+    [good(Text::literal(port.port.to_string())), connects, latency, tls, http, signed]
 }
 
 /// Round trips in milliseconds as minimum, median and maximum: the kernel's, and where it has none the process's; and how many of
@@ -149,20 +156,20 @@ fn time(us: Option<u64>) -> String {
 }
 
 /// What TLS and HTTP came to on the connections of one connect observation.
-fn later_stages(connect: ObservationId, evidence: &Evidence, wide: bool) -> (Option<Told>, Option<Told>, Option<Told>) {
+fn later_stages(connect: ObservationId, evidence: &Evidence, wide: bool) -> [Option<Told>; 3] {
     let descends = |observation: &&Observation| evidence.descends_from(observation.id, connect);
-    let tls = evidence.of_stage(Stage::TlsHandshake).filter(descends).find_map(|o| tls_cell(o, wide));
+    let tls = evidence.of_stage(Stage::TlsHandshake).filter(descends).find_map(|o| tls_told(o, wide));
     let of_requests = |wanted: Authentication| {
         evidence
             .of_stage(Stage::HttpRoundTrip)
             .filter(descends)
             .filter(|o| o.detail.http().is_some_and(|http| http.authentication == wanted && http.method == "HEAD"))
-            .find_map(|o| http_cell(o, wide))
+            .find_map(|o| http_told(o, wide))
     };
-    (tls, of_requests(Authentication::Anonymous), of_requests(Authentication::Signed))
+    [tls, of_requests(Authentication::Anonymous), of_requests(Authentication::Signed)]
 }
 
-fn tls_cell(observation: &Observation, wide: bool) -> Option<Told> {
+fn tls_told(observation: &Observation, wide: bool) -> Option<Told> {
     let tls = observation.detail.tls()?;
     Some(match &observation.outcome {
         Outcome::Succeeded => {
@@ -198,7 +205,7 @@ fn short_failure(kind: FailureKind) -> Text {
     Text::word(short.unwrap_or(word))
 }
 
-fn http_cell(observation: &Observation, wide: bool) -> Option<Told> {
+fn http_told(observation: &Observation, wide: bool) -> Option<Told> {
     let http = observation.detail.http()?;
     Some(match (&observation.outcome, http.status) {
         (Outcome::NotRun { .. }, _) => good(text!("not run")),

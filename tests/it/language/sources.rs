@@ -10,7 +10,7 @@ use crate::support::read;
 use crate::tidy::{code_of, sources};
 
 /// Functions whose words are shown.
-const WORDS: [(&str, &str); 10] = [
+const WORDS: [(&str, &str); 11] = [
     ("src/diagnose.rs", "as_str"),
     ("src/diagnose/answers.rs", "as_str"),
     ("src/diagnose/path.rs", "as_str"),
@@ -18,6 +18,7 @@ const WORDS: [(&str, &str); 10] = [
     ("src/addr.rs", "as_str"),
     ("src/config.rs", "as_str"),
     ("src/target.rs", "describe"),
+    ("src/evidence.rs", "describe"),
     ("src/evidence/path.rs", "describe"),
     ("src/evidence/exchange.rs", "word"),
     ("src/report/table/addresses.rs", "short_failure"),
@@ -148,7 +149,7 @@ const EXCEPTED: [&str; 6] = [
 ];
 
 /// Words of COS that are looked for, the subject of a finding, a certificate's name, commands, and an error of this program.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 14] = [
     "Request has expired",
     "policy condition",
     "Strict signature missing",
@@ -156,5 +157,11 @@ const KEPT: [&str; 8] = [
     "cosprobe lab",
     "{ip} route change default via GATEWAY dev INTERFACE",
     "cosprobe explain {}",
+    "ip route show",
+    "sudo nft list ruleset",
+    "ip rule show",
+    "ip route get {}",
+    "getent ahosts {host}",
+    "cosprobe trace -p {} {}",
     "format version {version} is not known to this version of cosprobe",
 ];

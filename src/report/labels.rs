@@ -1,0 +1,88 @@
+//! The fixed words of the renderings for tickets and browsers, in one place.
+
+use crate::diagnose::{Severity, Status};
+use crate::text;
+use crate::text::Text;
+
+/// Headings.
+pub(super) const CHECKED: Text = text!("What was checked");
+pub(super) const FINDINGS: Text = text!("Findings");
+pub(super) const ADDRESSES: Text = text!("Addresses");
+pub(super) const NAMES: Text = text!("Answers of name servers");
+pub(super) const REPORTERS: Text = text!("ICMP errors");
+pub(super) const REQUEST_IDS: Text = text!("Request ids");
+pub(super) const PATHS: Text = text!("Paths");
+pub(super) const EVIDENCE: Text = text!("What the findings rest on");
+pub(super) const BY_HAND: Text = text!("Confirm by hand");
+
+/// Names of facts.
+pub(super) const ENDPOINT: Text = text!("endpoint");
+pub(super) const ROUTE: Text = text!("route");
+pub(super) const CONTROL_GROUP: Text = text!("control group");
+pub(super) const MACHINE: Text = text!("machine");
+pub(super) const VM: Text = text!("VM");
+pub(super) const CONTAINER: Text = text!("container");
+pub(super) const SOURCES: Text = text!("source addresses");
+pub(super) const TIME: Text = text!("time");
+pub(super) const LABEL: Text = text!("label");
+pub(super) const TOOL: Text = text!("tool");
+
+/// Columns.
+pub(super) const REPORTER_COLUMNS: [Text; 3] = [text!("reported by"), text!("what"), text!("about")];
+pub(super) const REQUEST_ID_COLUMNS: [Text; 5] =
+    [text!("peer"), text!("request"), text!("status"), text!("time"), text!("request id")];
+pub(super) const EVIDENCE_COLUMNS: [Text; 5] =
+    [text!("no."), text!("what was done"), text!("with"), text!("outcome"), text!("time")];
+
+/// Leads of lines.
+pub(super) const FIX: Text = text!("fix");
+pub(super) const NOTE: Text = text!("note");
+pub(super) const SYMPTOM: Text = text!("symptom");
+pub(super) const NO_FINDINGS: Text = text!("None.");
+
+/// Sentences.
+pub(super) const REQUEST_IDS_HELP: Text = text!("Tencent's support finds a request by its id.");
+pub(super) const BY_HAND_HELP: Text =
+    text!("On the machine that was checked from. Requests are sent without a signature.");
+pub(super) const REDIRECTED: Text =
+    text!("connections were sent elsewhere by --connect-to; these commands go to the addresses");
+
+/// What is left out of a list.
+pub(super) fn further(count: usize) -> Text {
+    text!("{count} more are in the JSON report.", count)
+}
+
+/// How sure a finding is; nothing where it is only worth knowing.
+pub(super) fn confidence(finding: &crate::diagnose::Finding) -> Text {
+    match finding.severity {
+        Severity::Info => Text::empty(),
+        _ => text!("confidence {confidence}", confidence = Text::word(finding.confidence.as_str())),
+    }
+}
+
+/// What a line of help of a finding is.
+pub(super) const fn lead(severity: Severity) -> Text {
+    match severity {
+        Severity::Info => NOTE,
+        Severity::Warning | Severity::Error => FIX,
+    }
+}
+
+/// A sign that tells a status without its colour.
+pub(super) const fn status_sign(status: Status) -> &'static str {
+    match status {
+        Status::Healthy => "✓",
+        Status::Degraded => "!",
+        Status::Inconclusive => "?",
+        Status::Unreachable => "✗",
+    }
+}
+
+/// A sign that tells a severity without its colour.
+pub(super) const fn severity_sign(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "✗",
+        Severity::Warning => "!",
+        Severity::Info => "i",
+    }
+}
