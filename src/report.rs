@@ -10,6 +10,7 @@ mod events;
 mod exchanges;
 mod explanation;
 mod facts;
+mod html;
 mod json;
 mod labels;
 mod machine;
@@ -104,6 +105,7 @@ formats! {
     Prometheus "prom" "metrics for Prometheus, as the textfile collector of `node_exporter` reads them" prometheus::render;
     Nagios "nagios" "one line with performance data, and the exit codes of a Nagios plugin" nagios::render;
     Markdown "markdown" "Markdown for tickets and chats" markdown::render;
+    Html "html" "one HTML file for browsers and printers" html::render;
 }
 
 impl Format {

@@ -45,6 +45,14 @@ impl Language {
         if language.eq_ignore_ascii_case("zh") { Self::Chinese } else { Self::English }
     }
 
+    /// The tag of the language (BCP 47), as HTML names it.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
     /// A template, or a text without parts, in this language.
     pub fn say(self, english: &str) -> Cow<'_, str> {
         match self {

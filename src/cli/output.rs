@@ -18,8 +18,8 @@ use crate::report::{FORMATS, Format, Redaction, Report, redact};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// How the report is written: a table for people, one JSON document (see `cosprobe schema`), or Markdown for tickets and
-    /// chats
+    /// How the report is written: a table for people, one JSON document (see `cosprobe schema`), Markdown for tickets and
+    /// chats, or one HTML file for browsers
     #[arg(long, value_name = "NAME", env = "COSPROBE_FORMAT", default_value = "table", value_parser = format_parser())]
     pub format: Format,
     /// Write the report to a file instead of standard output; an existing file is replaced at the end

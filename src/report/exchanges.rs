@@ -195,7 +195,7 @@ pub(super) fn ancestor<'a>(evidence: &'a Evidence, observation: &Observation, st
 }
 
 /// The time of the connect whose connection was used: the first that succeeded.
-fn connect_us(observation: &Observation) -> Option<u64> {
+pub(super) fn connect_us(observation: &Observation) -> Option<u64> {
     let samples = &observation.detail.tcp()?.samples;
     samples.iter().find(|sample| sample.outcome.is_success()).and_then(|sample| sample.elapsed_us)
 }

@@ -13,6 +13,8 @@ pub(super) const REPORTERS: Text = text!("ICMP errors");
 pub(super) const REQUEST_IDS: Text = text!("Request ids");
 pub(super) const PATHS: Text = text!("Paths");
 pub(super) const EVIDENCE: Text = text!("What the findings rest on");
+pub(super) const PHASES: Text = text!("Phases of a request");
+pub(super) const LATENCY: Text = text!("Round trips");
 pub(super) const BY_HAND: Text = text!("Confirm by hand");
 
 /// Names of facts.
@@ -46,6 +48,32 @@ pub(super) const BY_HAND_HELP: Text =
     text!("On the machine that was checked from. Requests are sent without a signature.");
 pub(super) const REDIRECTED: Text =
     text!("connections were sent elsewhere by --connect-to; these commands go to the addresses");
+
+pub(super) const PHASES_HELP: Text =
+    text!("The first request to each address and port. The bars of an endpoint have one scale; what failed has none.");
+pub(super) const LATENCY_HELP: Text = text!(
+    "A dot for each connect, by the kernel's clock where it has a time; connects that lost a SYN have none. Figures: minimum, median, maximum in ms."
+);
+pub(super) const SUMMARY_OF_PAGE: Text = text!("What it means, how it was decided, how to fix it");
+pub(super) const SAME_PAGE: Text = text!("What it means: see above");
+
+/// The scale of the dots.
+pub(super) fn scale(least: &str, most: &str, is_logarithmic: bool) -> Text {
+    if is_logarithmic {
+        text!("The scale goes from {least} to {most} and is logarithmic.", least, most)
+    } else {
+        text!("The scale goes from {least} to {most}.", least, most)
+    }
+}
+
+/// All phases of a request together.
+pub(super) fn together(time: &str) -> Text {
+    text!("together {time}", time)
+}
+
+/// The phases of a request, in order.
+pub(super) const PHASE_NAMES: [Text; 6] =
+    [text!("look-up"), text!("TCP"), text!("TLS"), text!("request"), text!("first byte"), text!("rest")];
 
 /// What is left out of a list.
 pub(super) fn further(count: usize) -> Text {

@@ -34,7 +34,7 @@ const NAMES: [&str; 14] = [
 ];
 
 /// Entries of which only the parts are left.
-const PARTS_ONLY: [&str; 8] = [
+const PARTS_ONLY: [&str; 9] = [
     "{bucket} in {region}",
     " of {peer}",
     " of {subject}",
@@ -43,6 +43,7 @@ const PARTS_ONLY: [&str; 8] = [
     "{status} [{route} route]{code}",
     "{status} [{route} route]{code}: {summary}",
     "({route} route){code}: {summary}",
+    "{route} route{code}",
 ];
 
 fn is_han(letter: char) -> bool {
@@ -171,12 +172,29 @@ fn english(text: &str) -> Option<String> {
 }
 
 /// What a report is rendered as for people.
-const RENDERED: [(View, Format); 4] = [
+const RENDERED: [(View, Format); 5] = [
     (View::Addresses, Format::Table),
     (View::Exchanges, Format::Table),
     (View::Resolution, Format::Table),
     (View::Addresses, Format::Markdown),
+    (View::Addresses, Format::Html),
 ];
+
+/// What a reader of a page sees as text, without commands: the words between the tags, in lines.
+fn prose_of_html(page: &str) -> String {
+    let without = |text: &str, begin: &str, end: &str| {
+        let mut parts = text.split(begin);
+        let first = parts.next().unwrap_or_default().to_owned();
+        let behind = parts.map(|part| part.split_once(end).expect("every element ends").1);
+        behind.fold(first, |before, behind| format!("{before}` `{behind}"))
+    };
+    // The pages of the findings quote what other programs say.
+    let page = without(&without(page, "<style>", "</style>"), "</summary>", "</details>");
+    let page = without(&page, "<code>", "</code>");
+    let words = page.split('<').map(|part| part.split_once('>').map_or(part, |(_, words)| words));
+    let words = words.collect::<Vec<_>>().join("\n");
+    words.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
+}
 
 #[test]
 fn nothing_english_is_left_in_what_is_rendered() {
@@ -191,6 +209,7 @@ fn nothing_english_is_left_in_what_is_rendered() {
         for (view, format) in RENDERED {
             let style = Style { view, language: Language::Chinese, width: 120, ..Style::default() };
             let shown = render(&report, format, style);
+            let shown = if format == Format::Html { prose_of_html(&shown) } else { shown };
             let plain = |text: &str| text.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ");
             let text = others.iter().fold(plain(&shown), |text, other| text.replace(&plain(other), "…"));
             // Commands stand in a block of their own, with comments between them.

@@ -18,6 +18,7 @@ mod diff;
 mod docs;
 mod explain;
 mod head;
+mod html;
 mod judged;
 mod language;
 mod loopback;

@@ -149,7 +149,7 @@ const EXCEPTED: [&str; 6] = [
 ];
 
 /// Words of COS that are looked for, the subject of a finding, a certificate's name, commands, and an error of this program.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 15] = [
     "Request has expired",
     "policy condition",
     "Strict signature missing",
@@ -157,6 +157,7 @@ const KEPT: [&str; 14] = [
     "cosprobe lab",
     "{ip} route change default via GATEWAY dev INTERFACE",
     "cosprobe explain {}",
+    "light dark",
     "ip route show",
     "sudo nft list ruleset",
     "ip rule show",

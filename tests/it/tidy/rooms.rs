@@ -106,6 +106,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("libc", &["sys", "probe"]),
     ("indicatif", &["main"]),
     ("console", &["main"]),
+    ("maud", &["report"]),
+    ("pulldown_cmark", &["report"]),
 ];
 
 /// Rooms of plain data and pure functions.
