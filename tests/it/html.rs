@@ -175,7 +175,7 @@ fn palette(block: &str) -> BTreeMap<&str, [f64; 3]> {
 }
 
 /// The contrast of two colours (WCAG 2.2, "contrast ratio").
-fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+pub(super) fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
     let linear = |part: f64| if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) };
     let luminance =
         |[red, green, blue]: [f64; 3]| 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);

@@ -3,6 +3,9 @@
 //! Where there is no `chromium` the tests say that they are skipped; `COSPROBE_LAB=require` makes that a failure. The browser reaches
 //! nothing: no name resolves for it, and files are all that it opens.
 
+mod pictures;
+mod requests;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -182,32 +185,6 @@ fn what_does_not_fit_would_be_seen() {
     let wide = wide.replace("</style>", "main > pre { width: 1300px }</style>");
     let measured = measure(&program, &[("wide", wide)], 1);
     assert!(measured.iter().all(|(width, taken, _)| taken > width), "{measured:?}");
-}
-
-/// Width and height of a PNG (its `IHDR`).
-fn size(png: &[u8]) -> (u32, u32) {
-    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"), "no PNG");
-    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
-    (number(16), number(20))
-}
-
-#[test]
-fn it_can_be_pictured_in_light_and_dark() {
-    let Some(program) = chromium() else { return };
-    let document = html(&read("tests/golden/tls-untrusted.json"));
-    let mut pictures = Vec::new();
-    for (width, height) in [(390, 844), (1200, 800)] {
-        for (number, _) in SCHEMES {
-            let opened = Opened::new(&document);
-            let picture = opened.file("picture.png");
-            let screenshot = format!("--screenshot={}", picture.display());
-            opened.browse(&program, &[screenshot, format!("--window-size={width},{height}"), scheme(number)]);
-            let picture = std::fs::read(&picture).unwrap();
-            assert_eq!(size(&picture), (width, height));
-            assert!(!pictures.contains(&picture), "{width} px, scheme {number}: it looks like another one");
-            pictures.push(picture);
-        }
-    }
 }
 
 #[test]
