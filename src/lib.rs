@@ -78,7 +78,8 @@ pub async fn recheck(
         Ending::Deadline => Ended::Deadline,
         Ending::Interrupted => Ended::Interrupted,
     };
-    let run = Run { started_at, ended_at: Timestamp::now(), ended_because, labels };
+    // A clock that is set back meanwhile does not make a run end before it began.
+    let run = Run { started_at, ended_at: Timestamp::now().max(started_at), ended_because, labels };
     Report::new(evidence, policy, run)
 }
 

@@ -22,6 +22,7 @@ mod ping;
 mod prometheus;
 mod redact;
 mod resolution;
+mod saved;
 mod schema;
 mod table;
 mod watch;

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::redact::Redaction;
+use super::saved;
 use crate::config::Policy;
 use crate::diagnose::{AddressView, EndpointView, Finding, Verdict, addresses, diagnose, endpoints, verdict};
-use crate::evidence::{Control, Evidence, Observation, Stage, is_harmless, printable};
+use crate::evidence::{Control, Evidence, Observation, Stage};
 use crate::target::Target;
 
 /// The version that is written.
@@ -159,92 +159,13 @@ impl Report {
     /// Reads a saved report and judges its evidence again, with the saved policy.
     ///
     /// # Errors
-    /// What is wrong with the text, and where; also a major version that this program does not know.
+    /// What is wrong with the text, and what to do about it.
     pub fn read(text: &str) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Head {
-            format_version: String,
-        }
-        let head: Head = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let major = |version: &str| {
-            version.split_once('.').and_then(|(major, minor)| {
-                let number = |text: &str| text.parse::<u32>().ok();
-                number(minor).and(number(major))
-            })
-        };
-        if major(&head.format_version).is_none() || major(&head.format_version) != major(FORMAT_VERSION) {
-            let version = crate::evidence::clean(&head.format_version, 40);
-            return Err(format!("format version {version} is not known to this version of cosprobe"));
-        }
-        let mut document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        defuse(&mut document);
-        let saved: Saved = serde_json::from_value(document).map_err(|error| error.to_string())?;
-        Ok(saved.judged())
+        saved::read(text)
     }
 }
 
 /// Whether the metadata service answered, which only Tencent's machines have.
 fn is_told(evidence: &Evidence) -> bool {
     evidence.of_stage(Stage::Host).any(|o| o.detail.metadata().is_some() && o.outcome.is_success())
-}
-
-/// The members whose line ends are part of what COS signed. They are shown with their line ends made visible.
-const OF_SEVERAL_LINES: [&str; 2] = ["format_string", "string_to_sign"];
-
-/// Cleans the texts of a document that somebody else may have written: on a terminal they must not move the cursor or begin a
-/// line of their own. A report of ours was cleaned when it was recorded and stays as it is.
-fn defuse(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = without_controls(text),
-        Value::Array(items) => items.iter_mut().for_each(defuse),
-        Value::Object(members) => {
-            for (name, member) in members {
-                match member {
-                    Value::String(text) if OF_SEVERAL_LINES.contains(&name.as_str()) => {
-                        *text = printable(text);
-                    }
-                    member => defuse(member),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn without_controls(text: &str) -> String {
-    text.chars().map(|c| if is_harmless(c) { c } else { '?' }).collect()
-}
-
-/// What is read of a saved report. Everything derived is derived anew, so that words of a later version do no harm there.
-#[derive(Debug, Deserialize)]
-struct Saved {
-    tool: Tool,
-    started_at: Timestamp,
-    ended_at: Timestamp,
-    #[serde(default)]
-    ended_because: Ended,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-    #[serde(default)]
-    redacted: Option<Redaction>,
-    #[serde(default)]
-    policy: Policy,
-    targets: Vec<Target>,
-    #[serde(default)]
-    controls: Vec<Control>,
-    evidence: Vec<Observation>,
-}
-
-impl Saved {
-    /// Judges the saved evidence again, with the saved policy.
-    fn judged(self) -> Report {
-        let evidence = Evidence { targets: self.targets, controls: self.controls, observations: self.evidence };
-        let run = Run {
-            started_at: self.started_at,
-            ended_at: self.ended_at,
-            ended_because: self.ended_because,
-            labels: self.labels,
-        };
-        Report { tool: self.tool, redacted: self.redacted, ..Report::new(evidence, self.policy, run) }
-    }
 }

@@ -29,6 +29,7 @@ mod redact;
 mod regions;
 mod report;
 mod resolution;
+mod saved;
 mod sdk;
 mod sign;
 mod stores;

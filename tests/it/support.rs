@@ -92,9 +92,14 @@ impl Cosprobe {
 
     /// The same for a process that may open so many files.
     pub(crate) fn with_open_files<'a>(most: u32, arguments: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_cosprobe")]);
-        Self::of(command).arguments(arguments)
+        Self::of_shell(&format!("ulimit -n {most} && exec \"$0\" \"$@\""), arguments)
+    }
+
+    /// The same behind a command of the shell that runs it.
+    pub(crate) fn of_shell<'a>(command: &str, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command, env!("CARGO_BIN_EXE_cosprobe")]);
+        Self::of(shell).arguments(arguments)
     }
 
     fn of(mut command: Command) -> Self {
