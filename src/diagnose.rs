@@ -7,6 +7,7 @@
 mod answers;
 mod auth;
 mod canary;
+mod candidates;
 pub mod codes;
 mod compare;
 mod dns;
@@ -122,6 +123,9 @@ pub struct Finding {
     pub subject: String,
     /// What is the case, with the endpoint and the number.
     pub summary: Text,
+    /// What else it could be, as far as the evidence does not exclude it; empty where the confidence is high.
+    #[serde(default)]
+    pub candidates: Vec<Text>,
     /// What to do and who does it, most promising first.
     pub help: Vec<Text>,
     /// The observations it rests on; never empty.
@@ -140,6 +144,7 @@ impl Finding {
             confidence: Confidence::High,
             subject: subject.to_owned(),
             summary,
+            candidates: Vec::new(),
             help: Vec::new(),
             evidence: vec![first],
             caused_by: None,
@@ -219,6 +224,7 @@ const RULES: &[Rule] = &[
 pub fn diagnose(evidence: &Evidence, policy: &Policy) -> Vec<Finding> {
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(evidence, policy)).collect();
     fold::fold(&mut findings, evidence);
+    candidates::add(&mut findings, evidence);
     findings.sort_by(|a, b| {
         // What was expected comes after what does not work.
         let is_expectation = |finding: &Finding| finding.code == "RTE005";

@@ -326,7 +326,11 @@ impl<'a> Lookups<'a> {
             time = milliseconds(fastest),
             server = listed(servers(&[first]))
         );
-        let finding = self.finding(&DNS008, &by_time.iter().map(|(_, o)| *o).collect::<Vec<_>>(), summary)?;
+        // The time of a question that had to be sent again is not the server's.
+        let asked_once = |(_, o): &(u64, &Observation)| o.detail.dns().is_some_and(|dns| dns.transmissions < 2);
+        let finding = self
+            .finding(&DNS008, &by_time.iter().map(|(_, o)| *o).collect::<Vec<_>>(), summary)?
+            .confidence(Confidence::high_if(by_time.iter().any(asked_once)));
         Some(finding.help(text!(
             "you: use a nearer or faster resolver, or a local cache; network team: look into the resolver's upstream"
         )))

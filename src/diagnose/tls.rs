@@ -68,15 +68,20 @@ fn alternatives_excluded(row: &CodeRow, evidence: &Evidence, host: &str, tls: &T
     let is_cos = evidence.target(host).is_some_and(|target| target.role.is_cos_host());
     match row.code {
         // The clock was compared with COS's, and a wrong one would be HST004.
-        "TLS001" => clock_offset(evidence).is_some_and(|clock| {
-            let of_host = |(id, _): &(ObservationId, _)| {
-                evidence.get(*id).is_some_and(|observation| observation.endpoint.as_deref() == Some(host))
-            };
-            clock.readings.iter().any(of_host)
-        }),
+        "TLS001" => is_clock_checked(evidence, host),
         "TLS002" => is_cos,
         _ => tls.verification.result == VerificationResult::UntrustedIssuer,
     }
+}
+
+/// Whether an answer of the endpoint told what time it is there.
+fn is_clock_checked(evidence: &Evidence, host: &str) -> bool {
+    clock_offset(evidence).is_some_and(|clock| {
+        let of_host = |(id, _): &(ObservationId, _)| {
+            evidence.get(*id).is_some_and(|observation| observation.endpoint.as_deref() == Some(host))
+        };
+        clock.readings.iter().any(of_host)
+    })
 }
 
 fn certificate_summary(row: &CodeRow, host: &str, peers: &Text, observation: &Observation, tls: &Tls) -> Text {
@@ -145,7 +150,9 @@ fn expires_soon(evidence: &Evidence, host: &str, policy: &Policy) -> Option<Find
     soon.sort_by_key(|(left, observation)| (*left, observation.id));
     let &(left, first) = soon.first()?;
     let summary = text!("the certificate of {host} expires in {days} days", host, days = left / 24);
+    // By a clock that runs ahead, every certificate ends early.
     let finding = Finding::new(&TLS006, host, first.id, summary)
+        .confidence(Confidence::high_if(is_clock_checked(evidence, host)))
         .citing(soon.iter().map(|(_, observation)| observation.id))
         .help(text!("bucket's owner: for a custom domain, renew the certificate; for a COS domain Tencent does, tell its support if it stays"));
     Some(finding)

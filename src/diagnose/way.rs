@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use super::codes::{PTH002, PTH003, PTH004};
-use super::path::{PathView, paths};
+use super::path::{HopView, PathView, paths};
 use super::reply::{Reply, away, replies};
 use super::view::{cos_answered, listed};
 use super::{Confidence, Finding, Severity};
 use crate::config::Policy;
-use crate::evidence::{Evidence, Observation, ObservationId, PathStop, ReplyTo, Stage};
+use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, PathStop, ReplyTo, Stage};
 use crate::target::Target;
 use crate::text;
 use crate::text::Text;
@@ -72,7 +72,13 @@ fn circles(evidence: &Evidence, target: &Target, views: &[&PathView]) -> Option<
         second = again.second_ttl
     );
     let all = evidence.of_endpoint(Stage::Connect, host).filter(|o| o.outcome.failure().is_some()).map(|o| o.id);
-    let finding = Finding::new(&PTH003, host, view.observation, summary).citing(all);
+    // Ways of different length can show a router twice. Packets that live out their time, or a router that comes a third time, cannot be.
+    let of_peer = evidence.of_endpoint(Stage::Connect, host).filter(|o| o.peer == view.peer);
+    let lived_out = { of_peer }.any(|o| o.outcome.failure() == Some(FailureKind::TtlExceeded));
+    let is_again = |hop: &&HopView| hop.addresses.iter().any(|address| address.address == again.address);
+    let is_certain = lived_out || view.hops.iter().filter(is_again).count() > 2;
+    let finding =
+        Finding::new(&PTH003, host, view.observation, summary).citing(all).confidence(Confidence::high_if(is_certain));
     Some(finding.help(text!(
         "operator of {address}: two routers send packets for this address to each other; correct their routes",
         address = again.address

@@ -248,6 +248,9 @@ fn one_finding(page: &mut Page, finding: &Finding) {
     let Finding { code, name, .. } = finding;
     page.tell(&text!("{severity} {code} {name}{confidence}", severity, code, name, confidence));
     page.line(&text!("  "), &finding.summary);
+    if finding.severity != Severity::Info && !finding.candidates.is_empty() {
+        page.line(&text!("  or: "), &Text::sentences(finding.candidates.iter().cloned()));
+    }
     let lead = if finding.severity == Severity::Info { text!("  note: ") } else { text!("  fix: ") };
     for line in &finding.help {
         page.line(&lead, line);

@@ -12,6 +12,7 @@
 
 mod accuracy;
 mod cli;
+mod confidence;
 mod config;
 mod credentials;
 mod diff;

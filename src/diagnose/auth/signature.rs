@@ -126,6 +126,7 @@ fn mismatch(finding: Finding, tried: &Tried, evidence: &Evidence, target: &Targe
                 .help(text!("you: where a gateway is meant to stand there, sign for the host that it sends on to, or leave Host unsigned"))
         }
         None => {
+            let finding = finding.confidence(Confidence::Medium);
             if tried.ids.is_empty() {
                 return wrong_key(finding);
             }

@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
     ("doubled-elsewhere-only", 0, "healthy", "public", "", "DNS005<DNS006"),
     ("doubled-nxdomain", 1, "unreachable", "unknown", "DNS006:error:high", "DNS001<DNS006"),
     ("doubled-private-and-public", 1, "degraded", "public", "DNS006:error:high", ""),
-    ("doubled-retransmitted", 0, "degraded", "public", "DNS008:warning:high", ""),
+    ("doubled-retransmitted", 0, "degraded", "public", "DNS008:warning:medium", ""),
     ("doubled-rotation", 0, "healthy", "public", "", ""),
     ("doubled-servfail-then-right", 0, "degraded", "public", "DNS003:warning:high", ""),
     ("doubled-truncated", 0, "healthy", "public", "", ""),
