@@ -52,6 +52,22 @@ fn the_candidates_are_those_of_findings_that_there_are() {
     }
 }
 
+/// A code is sure as soon as it is found, or its page says that the finding tells what else it could be.
+#[test]
+fn the_pages_say_whether_something_else_can_be() {
+    let source = read("src/diagnose/candidates.rs");
+    let unsure = findings().into_iter().filter(|(_, finding)| !finding.candidates.is_empty());
+    let unsure: BTreeSet<String> = unsure.map(|(_, finding)| finding.code).collect();
+    for row in CODES {
+        let (_, section) = row.page.split_once("\n## What was ruled out\n").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        assert!(section.trim().len() > 60, "{}: {section}", row.code);
+        let says = section.contains("Where the confidence is not high, the finding names what else it could be.");
+        let has_row = source.contains(&format!("\"{}\"", row.code));
+        assert!(says || !(has_row || unsure.contains(row.code)), "{}", row.code);
+    }
+}
+
 #[test]
 fn what_was_measured_is_no_candidate_any_more() {
     let of = |name: &str, code: &str| {

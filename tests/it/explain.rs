@@ -12,8 +12,14 @@ use serde_json::Value;
 
 use crate::support::{files, run};
 
-const HEADINGS: [&str; 5] =
-    ["What it means", "How it was decided", "How to confirm it by hand", "How to fix it", "See also"];
+const HEADINGS: [&str; 6] = [
+    "What it means",
+    "How it was decided",
+    "What was ruled out",
+    "How to confirm it by hand",
+    "How to fix it",
+    "See also",
+];
 
 const FENCE: &str = "```json evidence\n";
 
@@ -77,8 +83,8 @@ fn every_page_has_the_form_of_a_page() {
         assert_eq!(headings(row.page), HEADINGS, "{}", row.code);
         assert_eq!(row.page.matches(FENCE).count(), 1, "{}", row.code);
         let decided = row.page.find("\n## How it was decided").unwrap();
-        let confirmed = row.page.find("\n## How to confirm").unwrap();
-        assert!((decided..confirmed).contains(&row.page.find(FENCE).unwrap()), "{}", row.code);
+        let ruled_out = row.page.find("\n## What was ruled out").unwrap();
+        assert!((decided..ruled_out).contains(&row.page.find(FENCE).unwrap()), "{}", row.code);
         assert!(row.page.ends_with('\n') && !row.page.ends_with("\n\n"), "{}", row.code);
         for code in mentioned_codes(row.page).into_iter().chain(row.explains.iter().copied()) {
             assert!(find_code(code).is_some(), "{} mentions {code}", row.code);

@@ -12,7 +12,7 @@ use crate::support::{files, read};
 /// Beside the pages.
 const OTHERS: [&str; 2] = ["docs/explain/zh/glossary.md", "docs/explain/zh/titles.json"];
 
-const HEADINGS: [&str; 5] = ["含义", "判断依据", "手动确认", "处理方法", "另请参见"];
+const HEADINGS: [&str; 6] = ["含义", "判断依据", "已排除的可能", "手动确认", "处理方法", "另请参见"];
 
 fn path(code: &str) -> String {
     format!("docs/explain/zh/{code}.md")
@@ -141,7 +141,7 @@ fn the_evidence_ends_its_section_in_the_english_page() {
     for row in CODES {
         let (_, rest) = row.page.split_once(FENCE).unwrap();
         let (_, after) = rest.split_once("```\n").unwrap();
-        assert!(after.starts_with("\n## How to confirm"), "{}", row.code);
+        assert!(after.starts_with("\n## What was ruled out"), "{}", row.code);
     }
 }
 
