@@ -4,6 +4,7 @@
 //! so far; this room knows no rules and no rendering.
 
 mod beside;
+mod group;
 pub mod ping;
 
 use std::sync::Arc;
@@ -19,10 +20,14 @@ use crate::plan::{self, Action, Step};
 use crate::probe::{self, Context};
 
 use beside::Beside;
+use group::Group;
 
 /// Rounds of planning within one stage. Plans end by themselves; this bounds a defect. The longest plan is that of HTTP: the first
 /// requests, the reason of a refusal, up to eight ways of signing, beside the four requests of a write probe.
 const MAX_ROUNDS: usize = 16;
+
+/// Stages that look more closely, for seconds, at what does not work: the control group goes beside them.
+const TAKE_LONG: [Stage; 2] = [Stage::PathMtu, Stage::SourcePorts];
 
 /// What a run tells while it goes on.
 pub enum Progress<'a> {
@@ -98,22 +103,38 @@ async fn everything(
 ) {
     stage(context, Stage::Host, evidence, progress).await;
     let beside = Beside::begin(context, plan::comparison_steps(context.config(), evidence));
-    let mut large = None;
+    // To judge takes a moment, which a run that is over does not have; and it is left out where nothing depends on it.
+    let judge = |evidence: &Evidence| if context.is_over() { More::default() } else { judge(evidence) };
+    let config = context.config();
+    let wants_group = |judged: &dyn Fn() -> More| match config.control {
+        When::Always => true,
+        When::Auto => judged().control,
+        When::Never => false,
+    };
+    let (mut large, mut group) = (None, None);
     for further in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Host) {
-        if further == Stage::TlsHandshake && context.config().stages.contains(&Stage::PathMtu) {
-            large = Some(Beside::begin(context, plan::large_requests(context.config(), evidence)));
+        let takes_long = TAKE_LONG.contains(&further)
+            && config.stages.contains(&further)
+            && !plan::steps(further, config, evidence).is_empty();
+        if group.is_none() && takes_long && wants_group(&|| judge(evidence)) {
+            group = Some(Group::begin(context, evidence));
+        }
+        if further == Stage::TlsHandshake && config.stages.contains(&Stage::PathMtu) {
+            large = Some(Beside::begin(context, plan::large_requests(config, evidence)));
         }
         stage(context, further, evidence, progress).await;
     }
-    let config = context.config();
     if let Some(large) = large {
         // They began with the handshakes, take as long as handshake and request together, and end by themselves.
         take_in(large, config.limits.attempt_timeout, evidence, progress).await;
         rounds(context, evidence, progress, plan::smaller_requests).await;
     }
-    // To judge takes a moment, which a run that is over does not have; and it is left out where nothing depends on it.
-    let judge = |evidence: &Evidence| if context.is_over() { More::default() } else { judge(evidence) };
-    let thorough = config.name_servers.wait_for_comparison || judge(evidence).comparison;
+    let judged = if config.name_servers.wait_for_comparison { More::default() } else { judge(evidence) };
+    let thorough = config.name_servers.wait_for_comparison || judged.comparison;
+    // What answers of others are waited for and asked again takes its time too.
+    if group.is_none() && judged.comparison && wants_group(&|| judged) {
+        group = Some(Group::begin(context, evidence));
+    }
     let patience = match (config.name_servers.wait_for_comparison, thorough) {
         // The deadline of the run ends this.
         (true, _) => config.limits.deadline,
@@ -127,12 +148,10 @@ async fn everything(
     if thorough || more.comparison {
         rounds(context, evidence, progress, plan::comparison_steps).await;
     }
-    if config.control == When::Always || (config.control == When::Auto && more.control) {
-        evidence.controls = plan::controls(config);
-        let context = context.without_key(plan::control_config(config, evidence));
-        for further in Stage::ALL {
-            stage(&context, further, evidence, progress).await;
-        }
+    match group {
+        Some(group) => group.take_in(evidence, progress).await,
+        None if wants_group(&|| more) => group::probe(context, evidence, progress).await,
+        None => {}
     }
 }
 
