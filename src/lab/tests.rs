@@ -231,7 +231,7 @@ fn the_table_is_consistent() {
         assert!(scenario.dead.iter().all(|dead| scenario.all_given_addresses().contains(dead)), "{name}");
         let target = Target::parse(scenario.target, &TargetDefaults::default()).unwrap();
         assert_eq!(target.host, scenario.host(), "{name}");
-        let is_custom = scenario.target == hosts::CUSTOM_HOST;
+        let is_custom = scenario.host() == hosts::CUSTOM_HOST;
         assert_eq!(target.may_be_signed(), !is_custom, "{name}");
         let named = target.bucket.as_deref() == Some(hosts::BUCKET);
         assert_eq!(named, !is_custom && name != "service", "{name}");

@@ -1,7 +1,7 @@
 //! Scenarios: answers of others, bad answers, and clocks.
 
 use super::{HEALTHY, PUBLIC};
-use crate::lab::scenario::{AnswerBehaviour, CertificateBehaviour, Scenario};
+use crate::lab::scenario::{AnswerBehaviour, CertificateBehaviour, ClientKey, Scenario};
 
 /// The rows.
 pub(super) const ROWS: &[Scenario] = &[
@@ -93,6 +93,34 @@ pub(super) const ROWS: &[Scenario] = &[
         summary: "this machine's clock is 16 minutes ahead of COS's, just enough for signatures to fail",
         clock_offset_seconds: -16 * 60,
         roots: &["HST004"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "server-error-of-object",
+        summary: "COS answers every request for an object with 500, and there is no key",
+        target: "https://examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com/exampleobject",
+        key: ClientKey::None,
+        answer: AnswerBehaviour::ServerError,
+        roots: &["HTP003"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "redirected-object",
+        summary: "COS sends every request for an object on to another region",
+        target: "https://examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com/exampleobject",
+        answer: AnswerBehaviour::Redirect,
+        roots: &["HTP002"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "refused-otherwise-without-key",
+        summary: "COS refuses every request with 409 PathConflict, and there is no key",
+        key: ClientKey::None,
+        answer: AnswerBehaviour::Conflict,
+        roots: &["HTP008"],
         status: "degraded",
         ..HEALTHY
     },

@@ -1,6 +1,6 @@
 //! Scenarios: a key, its signature or its rights.
 
-use super::HEALTHY;
+use super::{HEALTHY, PUBLIC};
 use crate::lab::scenario::{AccountBehaviour, BucketBehaviour, ClientKey, Scenario};
 
 /// The rows.
@@ -108,6 +108,61 @@ pub(super) const ROWS: &[Scenario] = &[
     Scenario {
         name: "referer-rule",
         summary: "a referer rule of the bucket refuses everybody",
+        bucket: BucketBehaviour::RefererRule,
+        roots: &["AUT009"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "unknown-key-of-object",
+        summary: "an object is asked for with a key that the account does not have",
+        target: "https://examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com/exampleobject",
+        key: ClientKey::Unknown,
+        roots: &["AUT002"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "request-expired-temporary",
+        summary: "COS takes every signature of a temporary key to be too late, though the clocks agree",
+        key: ClientKey::Temporary,
+        account: AccountBehaviour::RequestsExpire,
+        roots: &["AUT004"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "expired-token-of-object",
+        summary: "an object is asked for with a temporary key that has expired",
+        target: "https://examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com/exampleobject",
+        key: ClientKey::Temporary,
+        account: AccountBehaviour::ExpiredToken,
+        roots: &["AUT005"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "invalid-token-public",
+        summary: "a temporary key with a token that is not its own, at two public addresses",
+        addresses: &[PUBLIC[0], PUBLIC[1]],
+        key: ClientKey::StrangeToken,
+        roots: &["AUT006"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "strict-signature-of-object",
+        summary: "an object is asked for, and signatures have to cover the User-Agent header",
+        target: "https://examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com/exampleobject",
+        account: AccountBehaviour::StrictSignature,
+        roots: &["AUT007"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "referer-rule-for-object",
+        summary: "a referer rule of the bucket refuses everybody who asks for an object",
+        target: "https://examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com/exampleobject",
         bucket: BucketBehaviour::RefererRule,
         roots: &["AUT009"],
         status: "degraded",

@@ -1,7 +1,7 @@
 //! Scenarios: TLS fails.
 
 use super::{HEALTHY, PUBLIC};
-use crate::lab::scenario::{CertificateBehaviour, Scenario, TlsBehaviour};
+use crate::lab::scenario::{CertificateBehaviour, ClientKey, Scenario, TlsBehaviour};
 
 /// The rows.
 pub(super) const ROWS: &[Scenario] = &[
@@ -75,6 +75,25 @@ pub(super) const ROWS: &[Scenario] = &[
         summary: "port 443 answers in clear text",
         tls: TlsBehaviour::PlainText,
         roots: &["TLS008"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "tls-ends-soon-public",
+        summary: "the certificate ends in five days, at two public addresses, and there is no key",
+        addresses: &[PUBLIC[0], PUBLIC[1]],
+        key: ClientKey::None,
+        certificate: CertificateBehaviour::EndsSoon,
+        roots: &["TLS006"],
+        status: "degraded",
+        ..HEALTHY
+    },
+    Scenario {
+        name: "tls-old-public",
+        summary: "port 443 of two public addresses speaks only old versions of TLS",
+        addresses: &[PUBLIC[0], PUBLIC[1]],
+        tls: TlsBehaviour::NoCommonVersion,
+        roots: &["TLS007"],
         status: "degraded",
         ..HEALTHY
     },

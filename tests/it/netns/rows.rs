@@ -171,6 +171,18 @@ const ROWS: &[Row] = &[
         "and a proxy is named that programs do not use for COS",
     ),
     row("ipv6-only-name", &["HST007"], "unreachable", "public"),
+    row("ipv6-only-name", &["HST007"], "unreachable", "public").with(&["-6"]).but("and IPv6 alone is asked for"),
+    row("ports-exhausted", &["HST006"], "unreachable", "public")
+        .with(&["-p", "443"])
+        .but("and port 443 alone is asked for"),
+    row("routing-loop", &["PTH003"], "unreachable", "public")
+        .with(&["-p", "443"])
+        .but("and port 443 alone is asked for"),
+    row("all-filtered", &["TCP002"], "unreachable", "public").with(&["-p", "80"]).but("and port 80 alone is asked for"),
+    row("public-no-egress", &["RTE003"], "unreachable", "public")
+        .on(REMOTE_BUCKET)
+        .with(&["--control", "never"])
+        .but("and there is no control group"),
     row("wrong-resolver-and-ended-certificate", &["DNS004", "TLS001"], "degraded", "public"),
     row("dead-address-and-dead-resolver", &["DNS002", "TCP007"], "degraded", "public"),
     row("port80-filtered-and-slow-resolver", &["DNS008", "TCP008"], "degraded", "public"),
