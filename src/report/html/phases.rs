@@ -52,14 +52,14 @@ fn class(phase: usize) -> String {
 
 impl Row {
     fn total(&self) -> u64 {
-        self.phases.iter().map(|(_, us)| us).sum()
+        self.phases.iter().fold(0, |total: u64, (_, us)| total.saturating_add(*us))
     }
 
     fn show(&self, scale: u64, language: Language) -> Markup {
-        let mut begin = 0;
+        let mut begin: u64 = 0;
         let bars = self.phases.iter().map(|&(phase, us)| {
             let bar = (phase, percent(begin, scale), percent(us, scale));
-            begin += us;
+            begin = begin.saturating_add(us);
             bar
         });
         let bars: Vec<(usize, String, String)> = bars.collect();
