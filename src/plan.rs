@@ -50,7 +50,7 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::Route, false) => route_steps(config, evidence),
         (Stage::Connect, false) if config.trace.is_none() => {
             let connects = connect_steps(config, evidence);
-            counters::before(&connects, evidence).map_or(connects, |reading| vec![reading])
+            counters::before(config, &connects, evidence).map_or(connects, |reading| vec![reading])
         }
         (Stage::Connect, true) => counters::after(config, evidence),
         (Stage::Path, false) if config.trace.is_some() => path::steps(config, evidence),

@@ -147,6 +147,8 @@ pub async fn execute(context: Arc<Context>, id: ObservationId, step: Step) -> Ob
     observation(id, step, Some(started_at), Some(elapsed_us), outcome, detail)
 }
 
+/// Takes the step. All but the plainest are kept apart from it in memory: else every step, of which there are thousands, would be as
+/// large as the largest.
 async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Detail) {
     match &step.action {
         Action::ReadClock => host::clock(),
@@ -155,24 +157,26 @@ async fn act(context: &Context, id: ObservationId, step: &Step) -> (Outcome, Det
         Action::InspectProxyEnvironment => host::proxy_environment(),
         Action::ReadResolverConfiguration => host::resolver_configuration(&context.config.files),
         Action::ReadHostsFile { name } => host::hosts_file(name, &context.config.files.hosts),
-        Action::AskMetadata => host::metadata(&context.config.metadata).await,
-        Action::LookUp { name } => host::look_up(name, &context.config.limits, context.config.family).await,
-        Action::Query(question) => dns::query(context, step, question).await,
+        Action::AskMetadata => Box::pin(host::metadata(&context.config.metadata)).await,
+        Action::LookUp { name } => Box::pin(host::look_up(name, &context.config.limits, context.config.family)).await,
+        Action::Query(question) => Box::pin(dns::query(context, step, question)).await,
         Action::LookUpRoute => host::route_to(context, step.peer),
         Action::Connect { keep } => tcp::connect(context, id, step, *keep).await,
-        Action::Trace(plan) => path::trace(context, step, plan).await,
+        Action::Trace(plan) => Box::pin(path::trace(context, step, plan)).await,
         Action::Handshake { server_name, for_signed_request } => {
-            tls::handshake(context, id, step, server_name, *for_signed_request).await
+            Box::pin(tls::handshake(context, id, step, server_name, *for_signed_request)).await
         }
         Action::HandshakeClamped { server_name, mss_bytes } => {
-            mtu::handshake(context, step, server_name, *mss_bytes).await
+            Box::pin(mtu::handshake(context, step, server_name, *mss_bytes)).await
         }
-        Action::TrySourcePorts { failed, passed } => source_ports::try_ports(context, step, failed, passed).await,
-        Action::LargeRequest { request, segments } => mtu::request(context, step, request, *segments).await,
-        Action::Request(request) => http::round_trip(context, id, step, request).await,
-        Action::MeasureReply(to) => reply::measure(context, step, *to).await,
+        Action::TrySourcePorts { failed, passed } => {
+            Box::pin(source_ports::try_ports(context, step, failed, passed)).await
+        }
+        Action::LargeRequest { request, segments } => Box::pin(mtu::request(context, step, request, *segments)).await,
+        Action::Request(request) => Box::pin(http::round_trip(context, id, step, request)).await,
+        Action::MeasureReply(to) => Box::pin(reply::measure(context, step, *to)).await,
         Action::ReadTcpCounters => host::tcp_counters(),
-        Action::SearchBucket { .. } => search::search(context, step).await,
+        Action::SearchBucket { .. } => Box::pin(search::search(context, step)).await,
         Action::RecordKey => (Outcome::Succeeded, Detail::Key(context.config.signing.key.clone())),
         Action::Skip { because, detail } => (Outcome::NotRun { because: *because }, detail.clone()),
     }

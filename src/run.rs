@@ -103,9 +103,10 @@ async fn everything(
 ) {
     stage(context, Stage::Host, evidence, progress).await;
     let beside = Beside::begin(context, plan::comparison_steps(context.config(), evidence));
-    // To judge takes a moment, which a run that is over does not have; and it is left out where nothing depends on it.
-    let judge = |evidence: &Evidence| if context.is_over() { More::default() } else { judge(evidence) };
     let config = context.config();
+    let is_all = beside.is_empty() && config.control == When::Never;
+    // To judge takes a moment, which a run that is over does not have; and it is left out where nothing depends on it.
+    let judge = |evidence: &Evidence| if is_all || context.is_over() { More::default() } else { judge(evidence) };
     let wants_group = |judged: &dyn Fn() -> More| match config.control {
         When::Always => true,
         When::Auto => judged().control,

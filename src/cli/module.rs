@@ -106,7 +106,11 @@ impl Module {
                 crate::credential::WAYS_TO_SET_A_KEY
             ));
         }
+        let is_address = target.address().is_some();
         let mut config = Config { targets: vec![target], ..self.template.clone() };
+        if let Some(stages) = build::stages_for_address(self.kind).filter(|_| is_address) {
+            config.stages = stages;
+        }
         config.limits.deadline = self.timeout.min(timeout);
         if let Arguments::Check(arguments) = &self.arguments {
             config.signing = arguments.signing(&key);

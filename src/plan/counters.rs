@@ -6,8 +6,11 @@ use super::{Action, Step, probed};
 use crate::config::Config;
 use crate::evidence::{Evidence, FailureKind, Observation, ObservationId, Stage};
 
-/// The reading before the first of some connects, if there is one.
-pub(super) fn before(connects: &[Step], evidence: &Evidence) -> Option<Step> {
+/// The reading before the first of some connects, if there is one, and if this machine is looked at.
+pub(super) fn before(config: &Config, connects: &[Step], evidence: &Evidence) -> Option<Step> {
+    if !config.stages.contains(&Stage::Host) {
+        return None;
+    }
     let any = connects.iter().any(|step| matches!(step.action, Action::Connect { .. }));
     (any && last_reading(evidence).is_none()).then_some(reading())
 }

@@ -37,6 +37,11 @@ impl Beside {
         Self { steps, tasks }
     }
 
+    /// Whether nothing was asked.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     /// The answers, in the order of the questions. Those that are not here when the patience ends are not waited for.
     pub(super) async fn end(mut self, patience: Duration, taken_before: usize) -> Vec<Observation> {
         let end = Instant::now() + patience;

@@ -20,6 +20,10 @@ const CONNECT: [Stage; 4] = [Stage::Host, Stage::Resolve, Stage::Route, Stage::C
 /// What is observed for requests.
 const HEAD: [Stage; 6] =
     [Stage::Host, Stage::Resolve, Stage::Route, Stage::Connect, Stage::TlsHandshake, Stage::HttpRoundTrip];
+/// The same for a target that is an address: no name is looked up, and what this machine says of names and routes is not read for each of
+/// thousands of probes.
+const CONNECT_TO_ADDRESS: [Stage; 1] = [Stage::Connect];
+const HEAD_OF_ADDRESS: [Stage; 3] = [Stage::Connect, Stage::TlsHandshake, Stage::HttpRoundTrip];
 /// A region for a target whose own is to come from a key that was not looked for yet.
 const STAND_IN: &str = "ap-guangzhou";
 
@@ -79,6 +83,15 @@ fn module(name: &str, settings: &ModuleSettings, keys: &mut Keys, mistakes: &mut
         template,
         key,
     })
+}
+
+/// The stages of a probe of an address, where they are fewer than the module's.
+pub(super) fn stages_for_address(kind: ProbeKind) -> Option<&'static [Stage]> {
+    match kind {
+        ProbeKind::Connect => Some(&CONNECT_TO_ADDRESS),
+        ProbeKind::Head => Some(&HEAD_OF_ADDRESS),
+        ProbeKind::Check | ProbeKind::Dns => None,
+    }
 }
 
 /// The configuration without targets and key.
