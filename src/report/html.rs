@@ -159,6 +159,9 @@ fn one_finding(report: &Report, finding: &Finding, is_first: bool, language: Lan
                 @if !confidence.is_empty() { small { " " (confidence) } }
             }
             p { (sentence(&finding.summary, language)) }
+            @if !finding.candidates.is_empty() {
+                ul { @for candidate in &finding.candidates { li { (led(&labels::OR, candidate, language)) } } }
+            }
             @if !finding.help.is_empty() {
                 ul { @for help in &finding.help { li { (led(&labels::lead(finding.severity), help, language)) } } }
             }

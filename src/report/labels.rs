@@ -38,6 +38,8 @@ pub(super) const EVIDENCE_COLUMNS: [Text; 5] =
 
 /// Leads of lines.
 pub(super) const FIX: Text = text!("fix");
+/// What a finding could be instead, where it is not sure.
+pub(super) const OR: Text = text!("or");
 pub(super) const NOTE: Text = text!("note");
 pub(super) const SYMPTOM: Text = text!("symptom");
 pub(super) const NO_FINDINGS: Text = text!("None.");

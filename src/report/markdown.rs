@@ -117,12 +117,14 @@ fn one_finding(page: &Blocks, report: &Report, finding: &Finding) -> String {
     let confidence = labels::confidence(finding);
     let confidence = (!confidence.is_empty()).then(|| text!(" ({confidence})", confidence));
     let told = page.inline(&text!("{code} {name}{confidence}: {summary}", code, name, confidence, summary));
+    let candidates = finding.candidates.iter().map(|candidate| page.item(&labels::OR, candidate));
     let fixes = finding.help.iter().map(|help| page.item(&labels::lead(*severity), help));
     let of_symptom = |Finding { code, name, summary, .. }: &Finding| {
         page.item(&labels::SYMPTOM, &text!("{code} {name}: {summary}", code, name, summary))
     };
     let first = std::iter::once(format!("**{sign} {shown}** {told}\n"));
-    let lines: Vec<String> = first.chain(fixes).chain(symptoms(report, finding).map(of_symptom)).collect();
+    let lines: Vec<String> =
+        first.chain(candidates).chain(fixes).chain(symptoms(report, finding).map(of_symptom)).collect();
     lines.join("\n")
 }
 

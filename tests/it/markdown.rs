@@ -31,6 +31,23 @@ fn looks_like(name: &str, text: String) {
     snapbox::Assert::new().action_env("SNAPSHOTS").eq(text, expected.raw());
 }
 
+/// A finding that is not sure says in every rendering for people what else it could be.
+#[test]
+fn what_else_it_could_be_is_told() {
+    let mut told = 0;
+    for (path, text) in files("tests/evidence", &[".json"]) {
+        let report = Report::read(&text).unwrap();
+        let unsure = report.findings.iter().filter(|finding| finding.is_root() && !finding.candidates.is_empty());
+        let count: usize = unsure.map(|finding| finding.candidates.len()).sum();
+        let lines = markdown(&text).lines().filter(|line| line.starts_with("- or: ")).count();
+        assert_eq!(lines, count, "{path}");
+        let page = render(&report, Format::Html, Style::default());
+        assert_eq!(page.matches(">or:").count(), count, "{path}");
+        told += count;
+    }
+    assert!(told > 20, "{told}");
+}
+
 #[test]
 fn it_looks_as_it_did() {
     for path in SHOWN {
