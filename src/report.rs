@@ -30,6 +30,7 @@ mod watch;
 pub use diff::DiffDocument;
 pub use document::{Ended, Environment, FORMAT_VERSION, Report, Run, Tool};
 pub use explanation::{ExplanationDocument, explained, page_of};
+pub(crate) use html::{STYLE_SHEET, status_marks};
 pub use json::json_text;
 pub use path::{TraceDocument, mtr_json, path_tables, trace_json};
 pub use ping::{

@@ -23,7 +23,8 @@ use crate::text::{Language, Text};
 /// What the file may load and run: nothing but its own style sheet.
 const CONTENT_SECURITY_POLICY: &str = include_str!("html/policy.txt");
 
-const STYLE_SHEET: &str = include_str!("html/style.css");
+/// How all pages look.
+pub(crate) const STYLE_SHEET: &str = include_str!("html/style.css");
 
 pub(super) fn render(report: &Report, style: Style) -> String {
     let evidence = report.observed();
@@ -93,19 +94,25 @@ fn text_rows<const N: usize>(rows: &[[Text; N]], language: Language) -> Vec<[Mar
     rows.iter().map(|row| row.each_ref().map(|text| html! { (text.say(language)) })).collect()
 }
 
-fn verdict(report: &Report, language: Language) -> Markup {
-    let verdict = &report.verdict;
-    let class = match verdict.status {
+/// The class of a status in the style sheet, and a sign that tells it without its colour.
+pub(crate) const fn status_marks(status: Status) -> (&'static str, &'static str) {
+    let class = match status {
         Status::Healthy => "good",
         Status::Degraded | Status::Inconclusive => "warning",
         Status::Unreachable => "error",
     };
+    (class, labels::status_sign(status))
+}
+
+fn verdict(report: &Report, language: Language) -> Markup {
+    let verdict = &report.verdict;
+    let (class, sign) = status_marks(verdict.status);
     let code = verdict.code.as_deref().map(|code| text!(", {code}", code));
     let route = Text::word(verdict.route.as_str());
     html! {
         div.verdict.(class) {
             h1 {
-                span.sign aria-hidden="true" { (labels::status_sign(verdict.status)) }
+                span.sign aria-hidden="true" { (sign) }
                 " " (Text::word(verdict.status.as_str()).say(language))
                 small { " " (text!("{route} route{code}", route, code).say(language)) }
             }

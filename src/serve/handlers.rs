@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::pages::Log;
 use super::probing::{Probed, Question, job, probed};
 use super::query::Query;
 use super::setup::{Setup, reload};
@@ -56,7 +57,8 @@ pub(super) async fn answer(state: Arc<State>, request: Request<Incoming>) -> Res
         },
         "/" => page(pages::overview(&state)),
         "/logs" => match pages::log(&state, &query) {
-            Some(log) => text(StatusCode::OK, log),
+            Some(Log::Text(log)) => text(StatusCode::OK, log),
+            Some(Log::Html(log)) => page(log),
             None => text(StatusCode::NOT_FOUND, "there is no such probe any more: see /\n"),
         },
         _ => text(StatusCode::NOT_FOUND, "there is no such page: see /\n"),

@@ -1,49 +1,79 @@
 //! What people look at: an overview, and each probe in full.
 
-use std::fmt::Write;
+mod overview;
+mod sparkline;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use super::probing::Probed;
+use jiff::Timestamp;
+
+use super::probing::{Probed, Question};
 use super::query::Query;
+use super::schedule::Series;
 use super::setup::Setup;
 use super::{State, locked};
 use crate::exposition::{Family, Notation, render as render_metrics};
 use crate::report::{Format, Style, render};
+use overview::{Overview, Row};
 
 /// All targets with what became of them, and the last probes.
 pub(super) fn overview(state: &State) -> String {
-    let mut rows = String::new();
-    for (id, probed) in locked(&state.history).newest_first() {
-        let word = if probed.success { "success" } else { "failure" };
-        // Writing to a string does not fail.
-        let _ = write!(
-            rows,
-            "<tr><td>{}<td>{}<td><a href=\"/logs?id={id}\">{word}</a><td>{}",
-            escaped(&probed.question.module),
-            escaped(&probed.question.target),
-            escaped(&probed.report.verdict.summary.to_string())
-        );
-    }
-    format!("<!doctype html><html lang=en><meta charset=utf-8><title>cosprobe</title><table>{rows}</table>")
+    let (rows, counts, left_out) = {
+        let board = locked(&state.board);
+        let row = |series: &&Series| Row {
+            scheduled: series.scheduled.clone(),
+            last: series.last.clone(),
+            round_trips: series.round_trips.iter().copied().collect(),
+        };
+        let (shown, left_out) = overview::chosen(&board.series, |series| series.last.as_deref());
+        let counts = overview::counts(board.series.iter().map(|series| series.last.as_deref()));
+        (shown.iter().map(row).collect(), counts, left_out)
+    };
+    let probes = locked(&state.history).newest_first().take(overview::MOST_PROBES).cloned().collect();
+    let stale_since = Some(state.setups.last_reload()).filter(|last| !last.was_successful);
+    let stale_since = stale_since.map(|last| last.succeeded_at);
+    Overview { rows, counts, left_out, probes, stale_since, now: Timestamp::now() }.render()
+}
+
+/// A page for a probe that was taken.
+pub(super) enum Log {
+    Text(String),
+    Html(String),
 }
 
 /// One probe of those that are kept, by its number or by its target.
-pub(super) fn log(state: &State, query: &Query) -> Option<String> {
+pub(super) fn log(state: &State, query: &Query) -> Option<Log> {
+    let found = found(state, query)?;
+    Some(match query.get("format") {
+        Some("html") => Log::Html(render(&found.report, Format::Html, Style::default())),
+        _ => Log::Text(in_full(&found)),
+    })
+}
+
+fn found(state: &State, query: &Query) -> Option<Arc<Probed>> {
     let number: Option<u64> = query.get("id").and_then(|id| id.parse().ok());
-    let is_meant = |id: u64, probed: &Probed| match (number, query.get("target")) {
-        (Some(number), _) => id == number,
+    let is_meant = |id: Option<u64>, probed: &Probed| match (number, query.get("target")) {
+        (Some(number), _) => id == Some(number),
         (None, Some(target)) => {
-            probed.question.target == target
-                && query.get("module").is_none_or(|module| probed.question.module == module)
+            let Question { module, target: known, region, .. } = &probed.question;
+            let is_same = |name, own: Option<&str>| query.get(name).is_none_or(|wanted| own == Some(wanted));
+            known == target && is_same("module", Some(module)) && is_same("region", region.as_deref())
         }
         (None, None) => false,
     };
-    let found = {
+    let kept = {
         let history = locked(&state.history);
         let mut all = history.newest_first();
-        all.find(|(id, probed)| is_meant(*id, probed)).map(|(_, probed)| Arc::clone(probed))
+        all.find(|(id, probed)| is_meant(Some(*id), probed)).map(|(_, probed)| Arc::clone(probed))
     };
-    found.map(|probed| in_full(&probed))
+    // With many targets the last probe of each does not stay among the last of all.
+    kept.or_else(|| {
+        let board = locked(&state.board);
+        let mut last = board.series.iter().filter_map(|series| series.last.as_ref());
+        last.find(|probed| is_meant(None, probed)).map(Arc::clone)
+    })
 }
 
 /// A probe as `check` shows it.
@@ -62,8 +92,4 @@ pub(super) fn debug(setup: &Setup, probed: &Probed, families: &[Family]) -> Stri
         in_full(probed),
         render_metrics(families, Notation::Text)
     )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

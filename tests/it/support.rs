@@ -1,5 +1,7 @@
 //! Running the real binary, bounded in time and with nothing of the caller's environment; and a lab beside it.
 
+pub(crate) mod service;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -16,7 +18,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 /// No command of the tests may take longer.
-const MOST: Duration = Duration::from_secs(30);
+pub(crate) const MOST: Duration = Duration::from_secs(30);
 
 /// A file or directory of the repository.
 pub(crate) fn repository(path: &str) -> PathBuf {

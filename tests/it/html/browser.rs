@@ -5,6 +5,7 @@
 
 mod pictures;
 mod requests;
+mod served;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -69,6 +70,11 @@ impl Opened {
 
     /// Starts the browser with some switches; what it wrote to standard output and error. It may take a minute and no longer.
     fn browse(&self, program: &Path, switches: &[String]) -> (String, String) {
+        self.browse_at(program, switches, &format!("file://{}", self.page.display()))
+    }
+
+    /// The same with another page.
+    fn browse_at(&self, program: &Path, switches: &[String], url: &str) -> (String, String) {
         let output = Command::new("timeout")
             .args(["-k", "5", "60"])
             .arg(program)
@@ -77,7 +83,7 @@ impl Opened {
             .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--hide-scrollbars"])
             .arg(format!("--user-data-dir={}", self.file("profile").display()))
             .args(switches)
-            .arg(format!("file://{}", self.page.display()))
+            .arg(url)
             .stdin(Stdio::null())
             .output()
             .unwrap();

@@ -74,6 +74,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "cli::load",
             "config::ConnectTo",
             "diagnose::Severity",
+            "diagnose::Status",
+            "diagnose::milliseconds",
             "error",
             "evidence",
             "exposition",
@@ -106,7 +108,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("libc", &["sys", "probe"]),
     ("indicatif", &["main"]),
     ("console", &["main"]),
-    ("maud", &["report"]),
+    ("maud", &["report", "serve"]),
     ("pulldown_cmark", &["report"]),
 ];
 

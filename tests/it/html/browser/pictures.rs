@@ -12,7 +12,7 @@ use crate::html::{contrast, html};
 use crate::support::read;
 
 /// A desk and a phone.
-const SIZES: [(u32, u32); 2] = [(1280, 900), (390, 844)];
+pub(super) const SIZES: [(u32, u32); 2] = [(1280, 900), (390, 844)];
 
 /// Width and height of a PNG (its `IHDR`).
 fn size(png: &[u8]) -> (u32, u32) {
@@ -21,7 +21,7 @@ fn size(png: &[u8]) -> (u32, u32) {
     (number(16), number(20))
 }
 
-fn picture(program: &Path, document: &str, (width, height): (u32, u32), number: u8) -> Vec<u8> {
+pub(super) fn picture(program: &Path, document: &str, (width, height): (u32, u32), number: u8) -> Vec<u8> {
     let opened = Opened::new(document);
     let picture = opened.file("picture.png");
     let screenshot = format!("--screenshot={}", picture.display());
@@ -30,10 +30,10 @@ fn picture(program: &Path, document: &str, (width, height): (u32, u32), number: 
 }
 
 /// A colour and how many points have it.
-type Colour = ([f64; 3], u32);
+pub(super) type Colour = ([f64; 3], u32);
 
 /// The colours of pictures, the most frequent first: a page draws them and counts.
-fn colours(program: &Path, pictures: &[Vec<u8>]) -> Vec<Vec<Colour>> {
+pub(super) fn colours(program: &Path, pictures: &[Vec<u8>]) -> Vec<Vec<Colour>> {
     let image = |picture| ["<img src='data:image/png;base64,", &STANDARD.encode(picture), "'>"].concat();
     let images: String = pictures.iter().map(image).collect();
     let page = format!(
@@ -67,7 +67,7 @@ fn colours(program: &Path, pictures: &[Vec<u8>]) -> Vec<Vec<Colour>> {
 }
 
 /// The share of points that can well be read on what most of the picture consists of.
-fn legible(colours: &[Colour]) -> f64 {
+pub(super) fn legible(colours: &[Colour]) -> f64 {
     let points = |colours: &mut dyn Iterator<Item = &Colour>| f64::from(colours.map(|(_, count)| *count).sum::<u32>());
     let behind = colours[0].0;
     points(&mut colours.iter().filter(|(colour, _)| contrast(*colour, behind) >= 7.0)) / points(&mut colours.iter())

@@ -1,0 +1,304 @@
+//! The overview: every target with what became of it, the failing ones first, and the last probes.
+//!
+//! The templates of `maud` escape every text that is put into them; nothing but style sheets goes past that.
+
+use std::sync::Arc;
+
+use jiff::{SpanRound, Timestamp, Unit};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::sparkline;
+use crate::cli::Scheduled;
+use crate::diagnose::Status;
+use crate::evidence::printable;
+use crate::report::{STYLE_SHEET, status_marks};
+use crate::serve::probing::Probed;
+
+/// What targets and probes need beside the style of reports.
+const OWN_STYLE: &str = include_str!("style.css");
+/// Failing targets that are shown; a browser copes with as many.
+const MOST_FAILING: usize = 500;
+/// Other targets that are shown.
+const MOST_OTHERS: usize = 200;
+/// Probes of the history that are shown.
+pub(super) const MOST_PROBES: usize = 100;
+
+/// What the page shows.
+pub(super) struct Overview {
+    /// Targets, in the order in which they are shown.
+    pub(super) rows: Vec<Row>,
+    pub(super) counts: Counts,
+    pub(super) left_out: LeftOut,
+    pub(super) probes: Vec<(u64, Arc<Probed>)>,
+    /// When the configuration in use was read, where a newer one could not be.
+    pub(super) stale_since: Option<Timestamp>,
+    pub(super) now: Timestamp,
+}
+
+/// A target.
+pub(super) struct Row {
+    pub(super) scheduled: Scheduled,
+    pub(super) last: Option<Arc<Probed>>,
+    pub(super) round_trips: Vec<Option<u64>>,
+}
+
+/// How a target fares, the most pressing first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Failing,
+    FailingInMaintenance,
+    Remarkable,
+    NotProbed,
+    Good,
+}
+
+/// How many targets fare how.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    all: usize,
+    failing: usize,
+    in_maintenance: usize,
+    remarkable: usize,
+    not_probed: usize,
+    good: usize,
+}
+
+/// Targets that are not shown.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub(super) failing: usize,
+    pub(super) others: usize,
+}
+
+impl State {
+    fn of(last: Option<&Probed>) -> Self {
+        match last {
+            None => Self::NotProbed,
+            Some(Probed { success: false, maintenance: None, .. }) => Self::Failing,
+            Some(Probed { success: false, .. }) => Self::FailingInMaintenance,
+            Some(probed) if probed.report.verdict.status != Status::Healthy => Self::Remarkable,
+            Some(_) => Self::Good,
+        }
+    }
+
+    const fn is_failing(self) -> bool {
+        matches!(self, Self::Failing | Self::FailingInMaintenance)
+    }
+}
+
+/// How many targets fare how.
+pub(super) fn counts<'a>(all: impl Iterator<Item = Option<&'a Probed>>) -> Counts {
+    let mut counts = Counts::default();
+    for last in all {
+        counts.all += 1;
+        *match State::of(last) {
+            State::Failing => &mut counts.failing,
+            State::FailingInMaintenance => &mut counts.in_maintenance,
+            State::Remarkable => &mut counts.remarkable,
+            State::NotProbed => &mut counts.not_probed,
+            State::Good => &mut counts.good,
+        } += 1;
+    }
+    counts
+}
+
+/// Those that are shown, in their order, and how many are not.
+pub(super) fn chosen<T>(all: &[T], last: impl Fn(&T) -> Option<&Probed>) -> (Vec<&T>, LeftOut) {
+    let mut sorted: Vec<(State, &T)> = all.iter().map(|one| (State::of(last(one)), one)).collect();
+    sorted.sort_by_key(|(state, _)| *state);
+    let failing = sorted.iter().filter(|(state, _)| state.is_failing()).count();
+    let left_out = LeftOut {
+        failing: failing.saturating_sub(MOST_FAILING),
+        others: (sorted.len() - failing).saturating_sub(MOST_OTHERS),
+    };
+    let (before, behind) = sorted.split_at(failing);
+    let shown = before.iter().take(MOST_FAILING).chain(behind.iter().take(MOST_OTHERS));
+    (shown.map(|(_, one)| *one).collect(), left_out)
+}
+
+impl Overview {
+    pub(super) fn render(&self) -> String {
+        let document = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta name="referrer" content="no-referrer";
+                    // Otherwise browsers ask for one.
+                    link rel="icon" href="data:,";
+                    title { "cosprobe: " (self.counts.told()) }
+                    style { (PreEscaped(STYLE_SHEET)) (PreEscaped(OWN_STYLE)) }
+                }
+                body {
+                    header {
+                        h1 { "cosprobe" }
+                        p { (self.counts.told()) }
+                        @if let Some(since) = self.stale_since {
+                            p.fault {
+                                "✗ The configuration could not be read again. The one of " (when(since)) " is in use."
+                            }
+                        }
+                        nav { a href="/metrics" { "metrics" } " · " a href="/config" { "configuration" } }
+                    }
+                    main { (self.targets()) (self.last_probes()) }
+                }
+            }
+        };
+        printable(&format!("{}\n", document.into_string()))
+    }
+
+    fn targets(&self) -> Markup {
+        html! {
+            section {
+                h2 { "Targets" }
+                @if self.rows.is_empty() {
+                    p { "The configuration has no targets. Prometheus can ask for some at /probe." }
+                }
+                ul.list { @for row in &self.rows { (row.show(self.now)) } }
+                @let LeftOut { failing, others } = self.left_out;
+                @if failing + others > 0 {
+                    p.remark { (failing) " failing and " (others) " other targets are not shown. /metrics has them all." }
+                }
+            }
+        }
+    }
+
+    fn last_probes(&self) -> Markup {
+        html! {
+            section {
+                h2 { "Last probes" }
+                @if self.probes.is_empty() { p { "None was taken yet." } }
+                ul.list {
+                    @for (id, probed) in &self.probes {
+                        li.probe {
+                            div { (ended(probed)) }
+                            div.what { b { (probed.question.target) } " " small { (probed.question.module) } }
+                            div.when { (when(probed.at)) " · " (links(&format!("id={id}"))) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Counts {
+    fn told(&self) -> String {
+        let parts = [
+            (self.failing, "failing"),
+            (self.in_maintenance, "failing in maintenance"),
+            (self.remarkable, "with findings"),
+            (self.not_probed, "not probed yet"),
+            (self.good, "good"),
+        ];
+        let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+        let parts: Vec<String> = parts.collect();
+        let targets = if self.all == 1 { "1 target".to_owned() } else { format!("{} targets", self.all) };
+        if parts.is_empty() { targets } else { format!("{targets}: {}", parts.join(", ")) }
+    }
+}
+
+impl Row {
+    fn show(&self, now: Timestamp) -> Markup {
+        let Scheduled { target, module, region, labels, .. } = &self.scheduled;
+        let state = State::of(self.last.as_deref());
+        html! {
+            li.target.(class(state)) {
+                div.state {
+                    @match &self.last {
+                        None => span.badge { "– not probed yet" },
+                        Some(last) => {
+                            (status(last))
+                            small.route { (last.report.verdict.route.as_str()) " route" }
+                        }
+                    }
+                }
+                div.what {
+                    b { (target) } " " small { (module) }
+                    @if let Some(region) = region { " " small { (region) } }
+                    @for (name, value) in labels { " " small.label { (name) "=" (value) } }
+                    @if let Some(last) = &self.last {
+                        @if !last.success { p.fault { "✗ the probe failed" } }
+                        @if let Some(reason) = &last.maintenance { p.maintenance { "⚙ maintenance: " (reason) } }
+                        p { (reason(last)) }
+                    }
+                }
+                div.trips {
+                    (sparkline::show(&self.round_trips, self.last.as_ref().is_some_and(|last| has_connected(last))))
+                }
+                div.when {
+                    @if let Some(last) = &self.last {
+                        (when(last.at)) " (" (age(now, last.at)) ") · " (links(&self.query()))
+                    }
+                }
+            }
+        }
+    }
+
+    fn query(&self) -> String {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let Scheduled { target, module, region, .. } = &self.scheduled;
+        let region = region.as_deref().map(|region| format!("&region={}", encoded(region))).unwrap_or_default();
+        format!("target={}&module={}{region}", encoded(target), encoded(module))
+    }
+}
+
+const fn class(state: State) -> &'static str {
+    match state {
+        State::Failing => "error",
+        State::FailingInMaintenance | State::Remarkable => "warning",
+        State::NotProbed => "unknown",
+        State::Good => "good",
+    }
+}
+
+/// The verdict in a word, with a sign that tells it without its colour.
+fn status(probed: &Probed) -> Markup {
+    let status = probed.report.verdict.status;
+    let (class, sign) = status_marks(status);
+    html! { span.(class) { span.badge { span aria-hidden="true" { (sign) " " } (status.as_str()) } } }
+}
+
+fn ended(probed: &Probed) -> Markup {
+    html! {
+        @if probed.success { span.good { span.badge { "✓ succeeded" } } }
+        @else { span.error { span.badge { "✗ failed" } } }
+    }
+}
+
+/// The first root finding, or else the verdict.
+fn reason(probed: &Probed) -> Markup {
+    let report = &probed.report;
+    html! {
+        @match report.findings.iter().find(|finding| finding.is_root()) {
+            Some(finding) => { b { (finding.code) } " " (finding.summary) },
+            None => (report.verdict.summary),
+        }
+    }
+}
+
+/// Whether something was connected to, or tried to be.
+fn has_connected(probed: &Probed) -> bool {
+    probed.report.addresses.iter().any(|view| !view.ports.is_empty())
+}
+
+fn links(query: &str) -> Markup {
+    html! { a href=(format!("/logs?{query}")) { "log" } " · " a href=(format!("/logs?{query}&format=html")) { "report" } }
+}
+
+fn when(at: Timestamp) -> Markup {
+    let second = at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    html! { time datetime=(at.to_string()) { (second) } }
+}
+
+/// How long ago something was, in its two largest units.
+fn age(now: Timestamp, at: Timestamp) -> String {
+    let seconds = now.duration_since(at).as_secs().max(0);
+    let span = jiff::Span::new().seconds(seconds);
+    let largest = SpanRound::new().largest(Unit::Hour);
+    let rounded = span.round(largest).unwrap_or(span);
+    format!("{rounded:#} ago")
+}

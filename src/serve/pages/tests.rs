@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::overview::{LeftOut, Overview, Row, chosen, counts};
+use crate::cli::Scheduled;
+use crate::report::Report;
+use crate::serve::probing::{Probed, Question};
+
+const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=y>&#x3c;\u{202e}\u{1b}[31m";
+
+fn probed(golden: &str, success: bool, maintenance: Option<&str>) -> Arc<Probed> {
+    let path = format!("{}/tests/golden/{golden}.json", env!("CARGO_MANIFEST_DIR"));
+    let report = Report::read(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let question =
+        Question { module: "cos_check".to_owned(), target: "asked".to_owned(), hostname: None, region: None };
+    let (at, maintenance) = (report.started_at, maintenance.map(str::to_owned));
+    Arc::new(Probed { question, at, report, success, timeout: Duration::from_secs(1), maintenance })
+}
+
+fn row(target: &str, last: Option<Arc<Probed>>) -> Row {
+    let scheduled = Scheduled {
+        target: target.to_owned(),
+        module: "cos_check".to_owned(),
+        interval: Duration::from_mins(1),
+        labels: BTreeMap::new(),
+        region: None,
+    };
+    Row { scheduled, last, round_trips: vec![Some(200), None, Some(300)] }
+}
+
+fn page(rows: Vec<Row>, probes: Vec<(u64, Arc<Probed>)>) -> String {
+    let counts = counts(rows.iter().map(|row| row.last.as_deref()));
+    let (now, left_out) = (Timestamp::UNIX_EPOCH, LeftOut::default());
+    Overview { rows, counts, left_out, probes, stale_since: None, now }.render()
+}
+
+#[test]
+fn a_target_is_shown_with_all_that_is_known_of_it() {
+    let last = probed("tls-untrusted", false, Some("switch <replaced>"));
+    let shown = page(vec![row("bucket.example", Some(Arc::clone(&last))), row("new.example", None)], vec![(7, last)]);
+    for expected in [
+        "2 targets: 1 failing in maintenance, 1 not probed yet",
+        "degraded",
+        "✗ the probe failed",
+        "⚙ maintenance: switch &lt;replaced&gt;",
+        "<b>TLS003</b>",
+        "1 of 3 not answered",
+        "route</small>",
+        "– not probed yet",
+        "/logs?target=bucket%2Eexample&amp;module=cos%5Fcheck\"",
+        "/logs?id=7&amp;format=html",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    assert!(!shown.contains("<script") && !shown.contains("http://"), "{shown}");
+}
+
+#[test]
+fn nothing_from_files_or_the_network_becomes_markup() {
+    let mut hostile = Arc::into_inner(probed("tls-untrusted", false, Some(HOSTILE))).unwrap();
+    hostile.question.target = HOSTILE.to_owned();
+    hostile.question.module = HOSTILE.to_owned();
+    let root = hostile.report.findings.iter_mut().find(|finding| finding.is_root()).unwrap();
+    root.summary = crate::text!("{name}", name = HOSTILE);
+    let hostile = Arc::new(hostile);
+    let mut named = row(HOSTILE, Some(Arc::clone(&hostile)));
+    named.scheduled.module = HOSTILE.to_owned();
+    named.scheduled.region = Some(HOSTILE.to_owned());
+    named.scheduled.labels.insert(HOSTILE.to_owned(), HOSTILE.to_owned());
+    let shown = page(vec![named], vec![(1, hostile)]);
+    // Target, module, region, both sides of the label, maintenance and finding; and target and module of the last probe.
+    assert_eq!(shown.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count(), 9, "{shown}");
+    for bad in ["<script", "<img", "\u{202e}", "\u{1b}", "\"'>"] {
+        assert!(!shown.contains(bad), "{bad:?}: {shown}");
+    }
+}
+
+#[test]
+fn failing_targets_come_first_and_a_fleet_is_cut_to_what_a_browser_shows() {
+    let (good, bad) = (probed("healthy-public", true, None), probed("tls-untrusted", false, None));
+    let planned = probed("tls-untrusted", false, Some("planned"));
+    let remarkable = probed("tls-untrusted", true, None);
+    let all = [Some(&good), None, Some(&remarkable), Some(&planned), Some(&bad)];
+    let (shown, left_out) = chosen(&all, |last| last.map(Arc::as_ref));
+    let order: Vec<_> =
+        shown.iter().map(|one| all.iter().position(|other| std::ptr::eq(*one, other)).unwrap()).collect();
+    assert_eq!((order, left_out), (vec![4, 3, 2, 1, 0], LeftOut::default()));
+    let fleet: Vec<_> = (0..10_000).map(|at| if at % 10 == 0 { Some(&bad) } else { Some(&good) }).collect();
+    let (shown, left_out) = chosen(&fleet, |last| last.map(Arc::as_ref));
+    assert_eq!((shown.len(), left_out), (700, LeftOut { failing: 500, others: 8800 }));
+    assert!(shown[..500].iter().all(|last| last.is_some_and(|probed| !probed.success)));
+}
+
+#[test]
+fn an_empty_page_says_what_can_be_done_and_a_stale_configuration_is_told() {
+    let shown = page(Vec::new(), Vec::new());
+    assert!(shown.contains("0 targets") && shown.contains("None was taken yet."), "{shown}");
+    let counts = counts(std::iter::empty());
+    let (now, stale_since) = (Timestamp::UNIX_EPOCH, Some(Timestamp::UNIX_EPOCH));
+    let overview = Overview {
+        rows: Vec::new(),
+        counts,
+        left_out: LeftOut { failing: 1, others: 2 },
+        probes: Vec::new(),
+        stale_since,
+        now,
+    };
+    let shown = overview.render();
+    assert!(shown.contains("could not be read again") && shown.contains("1970-01-01 00:00:00 UTC"), "{shown}");
+    assert!(shown.contains("1 failing and 2 other targets are not shown"), "{shown}");
+}
