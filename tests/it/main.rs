@@ -32,6 +32,7 @@ mod report;
 mod resolution;
 mod saved;
 mod sdk;
+mod serve;
 mod sign;
 mod stores;
 mod support;

@@ -246,6 +246,11 @@ impl RunningLab {
         Self { flags, host, target, key, stop: Some(stop), thread: Some(thread) }
     }
 
+    /// The flags that lead a command to the lab.
+    pub(crate) fn flags(&self) -> &[String] {
+        &self.flags
+    }
+
     /// `check`, led to the lab through the seams that users have, without a target.
     pub(crate) fn check(&self) -> Cosprobe {
         self.command("check")

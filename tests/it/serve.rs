@@ -1,0 +1,215 @@
+//! `serve`, as those see it who ask it: what is answered to what, what is refused, and that it goes on.
+
+mod load;
+mod service;
+
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+
+use crate::support::{RunningLab, signal};
+use service::{Service, eventually, refusing, silent};
+
+/// A file with one target on loopback.
+fn config(port: u16) -> String {
+    format!(
+        "[labels]\nsite = \"gz-3\"\n\n[[targets]]\ntarget = \"127.0.0.1:{port}\"\nmodule = \"tcp_connect\"\n\
+         interval = \"1s\"\nlabels = {{ team = \"data\" }}\n"
+    )
+}
+
+#[test]
+fn every_request_has_its_answer() {
+    let listener = silent();
+    let port = listener.local_addr().unwrap().port();
+    let service = Service::start(&config(port));
+    let good = format!("/probe?target=127.0.0.1:{port}&module=tcp_connect");
+    let unknown_module = format!("/probe?target=127.0.0.1:{port}&module=none");
+    let misnamed = "/probe?target=cos.ap-guangzhou.myqcloud.com&module=tcp_connect&hostname=a.example";
+    let absolute = format!("http://cosprobe.example{good}");
+    let other_port = format!("/probe?target=127.0.0.1:{}&module=tcp_connect", port ^ 1);
+    let huge = format!("/probe?target={}", "a".repeat(20_000));
+    let time = |text: &str| format!("X-Prometheus-Scrape-Timeout-Seconds: {text}\r\n");
+    let open_metrics = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
+    let rows: &[(&str, &str, String, u16, &str)] = &[
+        ("GET", &good, String::new(), 200, "probe_success{site=\"gz-3\"} 1"),
+        ("GET", &good, String::new(), 200, "probe_timeout_seconds{site=\"gz-3\"} 10"),
+        ("GET", &good, time("3"), 200, "probe_timeout_seconds{site=\"gz-3\"} 2.5"),
+        ("GET", &good, time("0.2"), 200, "probe_timeout_seconds{site=\"gz-3\"} 10"),
+        ("GET", &good, time("soon"), 400, "a number of seconds"),
+        ("GET", &good, time("-1"), 400, "a number of seconds"),
+        ("GET", &good, open_metrics.to_owned(), 200, "# EOF"),
+        ("GET", &absolute, String::new(), 200, "probe_success{site=\"gz-3\"} 1"),
+        ("GET", misnamed, String::new(), 400, "hostname is the name to use for an address"),
+        ("GET", "/probe", String::new(), 400, "there is no target"),
+        ("GET", "/probe?target=", String::new(), 400, "there is no target"),
+        ("GET", &unknown_module, String::new(), 400, "there is no module none: there are"),
+        ("POST", &good, String::new(), 405, "does not take the method"),
+        ("GET", "/-/reload", String::new(), 405, "does not take the method"),
+        ("DELETE", "/metrics", String::new(), 405, "does not take the method"),
+        ("GET", "/-/healthy", String::new(), 200, "Healthy"),
+        ("HEAD", "/-/healthy", String::new(), 200, ""),
+        ("GET", "/config", String::new(), 200, "module = \"tcp_connect\""),
+        ("GET", "/", String::new(), 200, "<!doctype html>"),
+        ("GET", "/logs?id=999", String::new(), 404, "no such probe"),
+        ("GET", "/nothing", String::new(), 404, "no such page"),
+        ("GET", "//probe", String::new(), 404, "no such page"),
+        ("GET", "/probe/", String::new(), 404, "no such page"),
+        ("GET", "/probe/..", String::new(), 404, "no such page"),
+        ("GET", "/%70robe", String::new(), 404, "no such page"),
+        ("POST", "/-%2freload", String::new(), 405, "does not take the method"),
+        ("GET", &huge, String::new(), 431, ""),
+        // What is not in the file is not connected to.
+        ("GET", &other_port, String::new(), 403, "no target of the configuration"),
+        ("GET", "/probe?target=169.254.169.254", String::new(), 403, "no target of the configuration"),
+        ("GET", "/probe?target=169.254.0.23:80", String::new(), 403, "no target of the configuration"),
+        ("GET", "/probe?target=http://metadata.tencentyun.com", String::new(), 403, "no target of the configuration"),
+        ("GET", "/probe?target=127.0.0.1", String::new(), 403, "no target of the configuration"),
+        ("GET", "/probe?target=10.0.0.1", String::new(), 403, "no target of the configuration"),
+        ("GET", "/probe?target=10.0.0.1&hostname=cos.ap-guangzhou.myqcloud.com", String::new(), 403, "10.0.0.1"),
+        ("GET", "/probe?target=[::1]:80", String::new(), 403, "no target of the configuration"),
+        ("GET", "/probe?target=%5B::ffff:127.0.0.1%5D:80", String::new(), 403, "no target of the configuration"),
+    ];
+    let mut wrong = String::new();
+    for (method, path, lines, status, part) in rows {
+        let answer = service.request(method, path, lines);
+        if answer.status != *status || !answer.body.contains(part) {
+            let path: String = path.chars().take(100).collect();
+            writeln!(wrong, "{method} {path} {lines}: {status} with {part:?} was due, and it is {answer:?}").unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert_eq!(service.metric("cosprobe_unknown_modules_total", &[]), Some(1.0));
+    assert_eq!(service.metric("cosprobe_refused_targets_total", &[]), Some(9.0));
+    let metrics = service.request("GET", "/metrics", open_metrics);
+    assert!(metrics.body.ends_with("# EOF\n") && metrics.head.contains("application/openmetrics-text"), "{metrics:?}");
+    let refused = service.get("/-/reload");
+    assert!(refused.head.contains("\nallow: post, put\r"), "{refused:?}");
+}
+
+#[test]
+fn debug_shows_the_diagnosis_the_metrics_and_the_module() {
+    let (port, _taken) = refusing();
+    let service = Service::start(&config(port));
+    let answer = service.get(&format!("/probe?target=127.0.0.1:{port}&module=tcp_connect&debug=true"));
+    assert_eq!(answer.status, 200);
+    let blocks =
+        ["Logs for the probe:", "TCP001", "Metrics that would have been returned:", "probe_success{site=\"gz-3\"} 0"];
+    let mut rest = answer.body.as_str();
+    for block in blocks.into_iter().chain(["Module configuration:", "[modules.tcp_connect]", "probe = \"connect\""]) {
+        let at = rest.find(block).unwrap_or_else(|| panic!("no {block} in its place: {}", answer.body));
+        rest = &rest[at + block.len()..];
+    }
+}
+
+#[test]
+fn a_bad_file_changes_nothing_and_all_its_mistakes_are_told() {
+    let listener = silent();
+    let port = listener.local_addr().unwrap().port();
+    let service = Service::start(&config(port));
+    let reloaded = |wanted: f64| {
+        eventually("the metric of the reload", || {
+            (service.metric("cosprobe_config_last_reload_successful", &[]) == Some(wanted)).then_some(())
+        });
+    };
+    let secret = "fakeFAKEfakeFAKEfakeFAKEfake0001";
+    let bad = format!("nonsense = 1\n[modules.own]\nsecret_key = \"{secret}\"\nprobe = \"wrong\"\n");
+    std::fs::write(service.file(), bad).unwrap();
+    let answer = service.request("POST", "/-/reload", "");
+    assert_eq!(answer.status, 500, "{answer:?}");
+    for part in ["line 1: ", "line 3: ", "line 4: ", "stays as it was"] {
+        assert!(answer.body.contains(part), "{part} in {}", answer.body);
+    }
+    assert!(!answer.body.contains(secret), "{answer:?}");
+    reloaded(0.0);
+    assert!(service.get("/config").body.contains("team = \"data\""));
+    assert!(!service.get("/config").body.contains(secret));
+
+    // The same by the signal, there and back.
+    std::fs::write(service.file(), config(port).replace("gz-3", "gz-4")).unwrap();
+    signal("HUP", service.process());
+    reloaded(1.0);
+    let path = format!("/probe?target=127.0.0.1:{port}&module=tcp_connect");
+    assert_eq!(service.get(&path).sample("probe_success", &["site=\"gz-4\""]), Some(1.0));
+    std::fs::write(service.file(), "nonsense = 1\n").unwrap();
+    signal("HUP", service.process());
+    reloaded(0.0);
+    assert_eq!(service.get(&path).sample("probe_success", &["site=\"gz-4\""]), Some(1.0));
+}
+
+#[test]
+fn the_targets_of_the_file_are_probed_before_and_after_a_reload() {
+    let listener = silent();
+    let port = listener.local_addr().unwrap().port();
+    let service = Service::start(&config(port));
+    let labels = ["site=\"gz-3\"", "team=\"data\"", "module=\"tcp_connect\"", "target=\"127.0.0.1\""];
+    eventually("a series", || service.metric("probe_success", &labels).filter(|value| *value > 0.5));
+    assert_eq!(service.request("POST", "/-/reload", "").status, 200);
+    assert_eq!(service.metric("probe_success", &labels), Some(1.0), "what is known is kept");
+    let before = service.probes();
+    eventually("a further probe", || (service.probes() > before).then_some(()));
+    let count = service.metric("cosprobe_kernel_rtt_seconds_count", &labels);
+    assert!(count.is_some_and(|count| count >= 2.0), "{count:?}");
+}
+
+#[test]
+fn a_bucket_is_checked_in_full() {
+    let lab = RunningLab::start("healthy-private");
+    let mut module =
+        "[modules.lab]\nprobe = \"check\"\nanonymous = true\ncontrol = \"never\"\ntrace = \"never\"\n".to_owned();
+    let values = |name: &str| {
+        let of_name = lab.flags().iter().filter_map(|flag| flag.strip_prefix(&format!("--{name}=")));
+        of_name.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ")
+    };
+    for (key, flag) in [("connect_to", "connect-to"), ("resolver", "resolver")] {
+        writeln!(module, "{key} = [{}]", values(flag)).unwrap();
+    }
+    writeln!(module, "cacert = {}", values("cacert")).unwrap();
+    let service = Service::start(&module);
+    let answer = service.get(&format!("/probe?target={}&module=lab", lab.host()));
+    assert_eq!((answer.status, answer.sample("probe_success", &[])), (200, Some(1.0)), "{answer:?}");
+    let samples: [(&str, &[&str], f64); 4] = [
+        ("cosprobe_verdict", &["status=\"healthy\""], 1.0),
+        ("cosprobe_private_route", &[], 1.0),
+        ("probe_ip_protocol", &[], 4.0),
+        ("probe_http_ssl", &[], 1.0),
+    ];
+    for (name, words, value) in samples {
+        assert_eq!(answer.sample(name, words), Some(value), "{name} in {}", answer.body);
+    }
+    assert!(answer.sample("probe_ssl_earliest_cert_expiry", &[]).is_some(), "{}", answer.body);
+    checked_by_promtool(&answer.body);
+}
+
+#[test]
+fn promtool_has_nothing_to_say_against_the_metrics() {
+    let listener = silent();
+    let service = Service::start(&config(listener.local_addr().unwrap().port()));
+    eventually("a series", || service.metric("probe_success", &[]));
+    checked_by_promtool(&service.get("/metrics").body);
+}
+
+/// Whether a program that a test needs is there; without it the test says so, and fails where that is wanted.
+pub(crate) fn is_there(program: &str) -> bool {
+    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    let is_required = std::env::var("COSPROBE_LAB").is_ok_and(|value| value == "require");
+    assert!(there || !is_required, "COSPROBE_LAB=require, and there is no {program}");
+    if !there {
+        eprintln!("skipped: there is no {program}");
+    }
+    there
+}
+
+fn checked_by_promtool(metrics: &str) {
+    use std::io::Write as _;
+    if !is_there("promtool") {
+        return;
+    }
+    let mut command = Command::new("promtool");
+    let command =
+        command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}\n{metrics}");
+}
