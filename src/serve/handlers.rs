@@ -98,7 +98,7 @@ async fn probe(
     }
     let probed = probed(state, &setup, question, job).await;
     let probed = probed.map_err(|error| text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")))?;
-    let families = of_probe(&setup, &probed, Vec::new(), false);
+    let families = of_probe(&setup, &probed, Vec::new());
     if query.get("debug") == Some("true") {
         return Ok(text(StatusCode::OK, pages::debug(&setup, &probed, &families)));
     }
@@ -106,7 +106,7 @@ async fn probe(
 }
 
 /// Everything that a probe says in numbers.
-pub(super) fn of_probe(setup: &Setup, probed: &Probed, more: Labels, with_target: bool) -> Vec<Family> {
+pub(super) fn of_probe(setup: &Setup, probed: &Probed, more: Labels) -> Vec<Family> {
     let mut labels: Labels =
         setup.loaded.labels.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect();
     labels.extend(more);
@@ -114,13 +114,10 @@ pub(super) fn of_probe(setup: &Setup, probed: &Probed, more: Labels, with_target
     let options = MetricOptions {
         fail_on: module.map_or(crate::diagnose::Severity::Error, |module| module.fail_on),
         labels: labels.clone(),
-        with_target,
+        with_target: false,
         success: Some(probed.success),
     };
     let mut families = families(&probed.report, &options);
-    if let Some(host) = probed.report.targets.first().filter(|_| with_target).map(|target| target.host.clone()) {
-        labels.push(("target".into(), host));
-    }
     let mut timeout = Family::gauge("probe_timeout_seconds", "How long the probe might take at most");
     timeout.add(labels.clone(), probed.timeout.as_secs_f64());
     let mut maintenance =

@@ -77,9 +77,12 @@ impl Series {
         self.last = Some(Arc::clone(probed));
     }
 
+    /// The labels of its samples. The target is the text of the file, which tells ports and objects of one host apart.
     fn labels(&self) -> Labels {
-        let own = self.scheduled.labels.iter().map(|(name, value)| (name.clone().into(), value.clone()));
-        own.chain([("module".into(), self.scheduled.module.clone())]).collect()
+        let Scheduled { target, module, region, labels, .. } = &self.scheduled;
+        let own = labels.iter().map(|(name, value)| (name.clone().into(), value.clone()));
+        let region = region.iter().map(|region| ("region".into(), region.clone()));
+        own.chain([("module".into(), module.clone()), ("target".into(), target.clone())]).chain(region).collect()
     }
 }
 
@@ -151,7 +154,7 @@ pub(super) fn families(state: &State) -> Vec<Family> {
     );
     for series in &board.series {
         let Some(last) = &series.last else { continue };
-        for family in of_probe(&setup, last, series.labels(), true) {
+        for family in of_probe(&setup, last, series.labels()) {
             match all.iter_mut().find(|earlier| earlier.is_same_metric(&family)) {
                 Some(earlier) => earlier.absorb(family),
                 None => all.push(family),
@@ -160,7 +163,6 @@ pub(super) fn families(state: &State) -> Vec<Family> {
         let mut labels: Labels =
             setup.loaded.labels.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect();
         labels.extend(series.labels());
-        labels.extend(last.report.targets.first().map(|target| ("target".into(), target.host.clone())));
         let Histogram { at_most, count, sum } = &series.histogram;
         let buckets: Vec<(f64, u64)> = BOUNDS.into_iter().zip(at_most.iter().copied()).collect();
         round_trips.add_histogram(&labels, &buckets, *count, *sum);

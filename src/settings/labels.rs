@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::reader::{Entry, Reader};
 
 /// Labels that cosprobe or Prometheus puts itself.
-pub const OWN_LABELS: &[&str] = &["target", "module", "instance", "job", "code", "severity", "status"];
+pub const OWN_LABELS: &[&str] = &[
+    "target", "module", "region", "instance", "job", "code", "name", "severity", "root", "status", "ip", "port",
+    "scope", "stage", "reason", "phase", "version", "cipher", "success", "le",
+];
 
 /// Reads a table of labels.
 pub(super) fn read<'t>(reader: &mut Reader<'t>, entry: &Entry<'t>) -> BTreeMap<String, String> {

@@ -50,7 +50,7 @@ fn every_request_has_its_answer() {
         ("GET", "/-/healthy", String::new(), 200, "Healthy"),
         ("HEAD", "/-/healthy", String::new(), 200, ""),
         ("GET", "/config", String::new(), 200, "module = \"tcp_connect\""),
-        ("GET", "/", String::new(), 200, "<!doctype html>"),
+        ("GET", "/", String::new(), 200, "<!DOCTYPE html>"),
         ("GET", "/logs?id=999", String::new(), 404, "no such probe"),
         ("GET", "/nothing", String::new(), 404, "no such page"),
         ("GET", "//probe", String::new(), 404, "no such page"),
@@ -142,7 +142,8 @@ fn the_targets_of_the_file_are_probed_before_and_after_a_reload() {
     let listener = silent();
     let port = listener.local_addr().unwrap().port();
     let service = Service::start(&config(port));
-    let labels = ["site=\"gz-3\"", "team=\"data\"", "module=\"tcp_connect\"", "target=\"127.0.0.1\""];
+    let target = format!("target=\"127.0.0.1:{port}\"");
+    let labels = ["site=\"gz-3\"", "team=\"data\"", "module=\"tcp_connect\"", target.as_str()];
     eventually("a series", || service.metric("probe_success", &labels).filter(|value| *value > 0.5));
     assert_eq!(service.request("POST", "/-/reload", "").status, 200);
     assert_eq!(service.metric("probe_success", &labels), Some(1.0), "what is known is kept");

@@ -20,10 +20,10 @@ pub(super) fn show(round_trips: &[Option<u64>], was_tried: bool) -> Markup {
         return html! { @if was_tried { small { "no round trip" } } };
     };
     let missing = newest.iter().filter(|us| us.is_none()).count();
-    let last = newest.last().copied().flatten().map_or_else(|| "no answer".to_owned(), milliseconds);
+    let latest = newest.last().copied().flatten().map_or_else(|| "no answer".to_owned(), milliseconds);
     let range = format!("{} to {}", milliseconds(least), milliseconds(most));
     let gaps = if missing == 0 { String::new() } else { format!(", {missing} of {} not answered", newest.len()) };
-    let told = format!("round trip {last}, {range}{gaps}");
+    let told = format!("round trip {latest}, {range}{gaps}");
     let first = PLACES - newest.len();
     html! {
         svg.spark viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) preserveAspectRatio="none" aria-hidden="true" {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-use super::{MOST, signal};
+use super::MOST;
 
 /// A running service. Dropping it ends it.
 pub(crate) struct Service {
@@ -54,11 +54,6 @@ impl Service {
                 return line;
             }
         }
-    }
-
-    /// Sends it a signal.
-    pub(crate) fn signal(&self, name: &str) {
-        signal(name, self.child.id());
     }
 
     /// Head and body of what it answers to a request of this path over plain HTTP.
