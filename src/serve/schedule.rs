@@ -81,7 +81,7 @@ impl Series {
     fn labels(&self) -> Labels {
         let Scheduled { target, module, region, labels, .. } = &self.scheduled;
         let own = labels.iter().map(|(name, value)| (name.clone().into(), value.clone()));
-        let region = region.iter().map(|region| ("region".into(), region.clone()));
+        let region = region.iter().map(|region| ("bucket_region".into(), region.clone()));
         own.chain([("module".into(), module.clone()), ("target".into(), target.clone())]).chain(region).collect()
     }
 }

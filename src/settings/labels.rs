@@ -6,8 +6,26 @@ use super::reader::{Entry, Reader};
 
 /// Labels that cosprobe or Prometheus puts itself.
 pub const OWN_LABELS: &[&str] = &[
-    "target", "module", "region", "instance", "job", "code", "name", "severity", "root", "status", "ip", "port",
-    "scope", "stage", "reason", "phase", "version", "cipher", "success", "le",
+    "target",
+    "module",
+    "bucket_region",
+    "instance",
+    "job",
+    "code",
+    "name",
+    "severity",
+    "root",
+    "status",
+    "ip",
+    "port",
+    "scope",
+    "stage",
+    "reason",
+    "phase",
+    "version",
+    "cipher",
+    "success",
+    "le",
 ];
 
 /// Reads a table of labels.
