@@ -96,6 +96,11 @@ async fn probe(
         state.counts.refused_targets.add();
         return Err(text(StatusCode::FORBIDDEN, format!("{refusal}\n")));
     }
+    if state.sharing.is_full_for(&question) {
+        state.counts.refused_probes.add();
+        let busy = "too many probes are under way: ask again, or less often\n";
+        return Err(text(StatusCode::SERVICE_UNAVAILABLE, busy));
+    }
     let probed = probed(state, &setup, question, job).await;
     let probed = probed.map_err(|error| text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")))?;
     let families = of_probe(&setup, &probed, Vec::new());

@@ -26,6 +26,7 @@ pub(super) struct Counts {
     failed: Count,
     pub(super) unknown_modules: Count,
     pub(super) refused_targets: Count,
+    pub(super) refused_probes: Count,
     pub(super) refused_connections: Count,
 }
 
@@ -78,6 +79,11 @@ pub(super) fn families(state: &State) -> Vec<Family> {
             "cosprobe_refused_targets",
             "Requests for a target that may not be asked for",
             &state.counts.refused_targets,
+        ),
+        counted(
+            "cosprobe_refused_probes",
+            "Requests that were refused because too many probes were under way",
+            &state.counts.refused_probes,
         ),
         counted(
             "cosprobe_refused_connections",

@@ -39,6 +39,9 @@ pub(super) struct Probed {
     pub(super) maintenance: Option<String>,
 }
 
+/// Probes under way, above which no further one is begun for a request: who hangs up does not end the probe, and each has sockets.
+const MOST_UNDER_WAY: usize = 1024;
+
 type Running = watch::Receiver<Option<Arc<Probed>>>;
 
 /// The probes that are under way.
@@ -48,6 +51,12 @@ pub(super) struct Sharing(Mutex<BTreeMap<Question, Running>>);
 impl Sharing {
     pub(super) fn under_way(&self) -> usize {
         locked(&self.0).len()
+    }
+
+    /// Whether a question would be one too many; one that is being answered never is.
+    pub(super) fn is_full_for(&self, question: &Question) -> bool {
+        let all = locked(&self.0);
+        all.len() >= MOST_UNDER_WAY && !all.contains_key(question)
     }
 }
 
@@ -153,5 +162,27 @@ fn has_succeeded(module: &Module, report: &Report) -> bool {
         Some(codes) => {
             answers().next().is_some() && answers().all(|http| http.status.is_some_and(|status| codes.contains(status)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_too_many_is_refused_unless_it_is_being_answered() {
+        let sharing = Sharing::default();
+        let question = |number: usize| Question {
+            module: "tcp_connect".to_owned(),
+            target: number.to_string(),
+            hostname: None,
+            region: None,
+        };
+        for number in 0..MOST_UNDER_WAY {
+            assert!(!sharing.is_full_for(&question(number)), "{number}");
+            locked(&sharing.0).insert(question(number), watch::channel(None).1);
+        }
+        assert!(sharing.is_full_for(&question(MOST_UNDER_WAY)));
+        assert!(!sharing.is_full_for(&question(0)));
     }
 }
