@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -20,6 +21,8 @@ const CONNECTIONS: usize = 1024;
 const HEAD: Duration = Duration::from_secs(10);
 /// The longest head of a request.
 const HEAD_BYTES: usize = 16 * 1024;
+/// How long an answer may wait for a client that does not read it (tcp(7), `TCP_USER_TIMEOUT`).
+const UNREAD: Duration = Duration::from_secs(30);
 /// After an error of accepting, as where no descriptor is free.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -79,8 +82,10 @@ async fn accept(listener: TcpListener, state: Arc<State>, permits: Arc<Semaphore
 }
 
 async fn connection(stream: TcpStream, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
-    // Answers are written at once; without the option they are only later.
+    // Answers are written at once; without the option they are only later. Who does not read its answer is cut off; without that
+    // option it holds its connection.
     let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
     let service = service_fn(|request| handlers::answer(Arc::clone(&state), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -243,12 +243,14 @@ mod tests {
     fn a_port_can_be_used_again_at_once() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();
-        let first = tcp_trace_socket(peer, 1, None, &Egress::default()).unwrap();
+        // No other test has sockets of this address, which could be given the port in between.
+        let egress = Egress { source: Some([127, 0, 77, 1].into()), ..Egress::default() };
+        let first = tcp_trace_socket(peer, 1, None, &egress).unwrap();
         first.set_nonblocking(false).unwrap();
         first.connect(&peer.into()).unwrap();
         let port = first.local_addr().unwrap().as_socket().unwrap().port();
         drop(first);
-        let second = tcp_trace_socket(peer, 1, Some(port), &Egress::default()).unwrap();
+        let second = tcp_trace_socket(peer, 1, Some(port), &egress).unwrap();
         second.set_nonblocking(false).unwrap();
         second.connect(&peer.into()).unwrap();
     }

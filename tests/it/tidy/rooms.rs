@@ -103,7 +103,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["probe", "lab", "issuer", "serve"]),
     ("hickory_resolver", &["probe"]),
     ("hickory_server", &["lab"]),
-    ("socket2", &["probe", "sys", "lab"]),
+    ("socket2", &["probe", "sys", "lab", "serve"]),
     ("nix", &["sys", "probe"]),
     ("libc", &["sys", "probe"]),
     ("indicatif", &["main"]),
