@@ -2,7 +2,7 @@
 
 mod howto;
 mod load;
-mod service;
+pub(crate) mod service;
 
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};

@@ -1,7 +1,5 @@
 //! Running the real binary, bounded in time and with nothing of the caller's environment; and a lab beside it.
 
-pub(crate) mod service;
-
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
