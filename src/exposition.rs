@@ -46,6 +46,30 @@ impl Kind {
     }
 }
 
+/// Labels that cosprobe or Prometheus puts itself.
+pub const OWN_LABELS: &[&str] = &[
+    "target",
+    "module",
+    "bucket_region",
+    "instance",
+    "job",
+    "code",
+    "name",
+    "severity",
+    "root",
+    "status",
+    "ip",
+    "port",
+    "scope",
+    "stage",
+    "reason",
+    "phase",
+    "version",
+    "cipher",
+    "success",
+    "le",
+];
+
 /// The labels of a sample, in the order in which they are written.
 pub type Labels = Vec<(Cow<'static, str>, String)>;
 

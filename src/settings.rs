@@ -27,7 +27,6 @@ use crate::config::Policy;
 use crate::diagnose::Severity;
 
 pub use document::read;
-pub use labels::OWN_LABELS;
 pub use masked::masked;
 pub use mistake::{Mistake, Spot};
 pub(crate) use secrets::hidden;

@@ -5,11 +5,12 @@ mod exchange;
 mod network;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::{Report, Style};
 use crate::diagnose::{MACHINE, Severity, Status, Verdict};
 use crate::evidence::{Detail, Observation, Stage, clock_offset};
-use crate::exposition::{self, Family, Labels, Notation};
+use crate::exposition::{self, Family, Labels, Notation, OWN_LABELS};
 use crate::target::Target;
 
 /// What the metrics of a report are to say beside what it holds.
@@ -26,16 +27,13 @@ pub struct MetricOptions {
 }
 
 pub(super) fn render(report: &Report, style: Style) -> String {
-    let labels = report.labels.iter().map(|(name, value)| (Cow::Owned(label_name(name)), value.clone())).collect();
+    let named = report.labels.iter().map(|(name, value)| (label_name(name), value.clone()));
+    // Two of the user's labels can come to one name, and a sample has each name once.
+    let named: BTreeMap<String, String> = named.collect();
+    let labels = named.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect();
     let options = MetricOptions { fail_on: style.fail_on, labels, with_target: true, success: None };
     exposition::render(&families(report, &options), Notation::Text)
 }
-
-/// The labels that say what a sample is about.
-const OWN_LABELS: &[&str] = &[
-    "target", "ip", "port", "scope", "stage", "reason", "phase", "version", "cipher", "status", "code", "name",
-    "severity", "root", "le",
-];
 
 /// A label's name as Prometheus takes it: letters, digits and underscores, not beginning with a digit or two underscores. One of
 /// ours gets the beginning that Prometheus gives to such.

@@ -3,30 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reader::{Entry, Reader};
-
-/// Labels that cosprobe or Prometheus puts itself.
-pub const OWN_LABELS: &[&str] = &[
-    "target",
-    "module",
-    "bucket_region",
-    "instance",
-    "job",
-    "code",
-    "name",
-    "severity",
-    "root",
-    "status",
-    "ip",
-    "port",
-    "scope",
-    "stage",
-    "reason",
-    "phase",
-    "version",
-    "cipher",
-    "success",
-    "le",
-];
+use crate::exposition::OWN_LABELS;
 
 /// Reads a table of labels.
 pub(super) fn read<'t>(reader: &mut Reader<'t>, entry: &Entry<'t>) -> BTreeMap<String, String> {

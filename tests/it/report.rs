@@ -44,6 +44,15 @@ fn a_frozen_report_tells_monitoring_what_it_did() {
 }
 
 #[test]
+fn labels_that_come_to_one_name_are_written_once() {
+    let mut document: Value = serde_json::from_str(&read("tests/golden/name-not-found.json")).unwrap();
+    document["labels"] = serde_json::json!({"data-team": "a", "data_team": "b", "code": "c"});
+    let shown = render(&report(&document.to_string()), Format::Prometheus, Style::default());
+    let sample = shown.lines().find(|line| line.starts_with("probe_success{")).unwrap();
+    assert_eq!((sample.matches("data_team=").count(), sample.matches("exported_code=").count()), (1, 1), "{sample}");
+}
+
+#[test]
 fn lines_of_json_are_the_report_in_parts() {
     for (path, text) in goldens() {
         let whole: Value = serde_json::from_str(&render(&report(&text), Format::Json, Style::default())).unwrap();

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::flags::{command, shape};
 use crate::config::Policy;
+use crate::exposition::OWN_LABELS;
 use crate::report::json_text;
-use crate::settings::{OWN_LABELS, ProbeKind, Takes};
+use crate::settings::{ProbeKind, Takes};
 
 /// The schema, ended by a line end. A key that is not in it is a mistake.
 pub(in crate::cli) fn schema() -> String {

@@ -63,7 +63,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("exposition", &[]),
-    ("settings", &["config::Policy", "config::Route", "diagnose::Severity", "sign::mask"]),
+    ("settings", &["config::Policy", "config::Route", "diagnose::Severity", "exposition", "sign::mask"]),
     (
         "serve",
         &[
