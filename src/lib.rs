@@ -41,7 +41,7 @@ use error::Error;
 use evidence::Evidence;
 use probe::Roots;
 use report::{Ended, Report, Run};
-use run::{Ending, More, Progress};
+use run::{Ending, Judged, Progress};
 
 /// Observes, judges and reports, once. `interrupt` resolves when the user wants the run to end early.
 ///
@@ -83,16 +83,19 @@ pub async fn recheck(
     Report::new(evidence, policy, run)
 }
 
-/// What the findings so far make worth doing: nothing more where all is well. Where COS answers as it should and refuses the request,
+/// How the findings so far look: nothing more is worth doing where all is well. Where COS answers as it should and refuses the request,
 /// where the clock is off, or where other programs use a proxy, other name servers and endpoints tell nothing about it.
-fn worth_doing(evidence: &Evidence, policy: &Policy) -> More {
+fn worth_doing(evidence: &Evidence, policy: &Policy) -> Judged {
     let findings = diagnose::diagnose(evidence, policy);
     let elsewhere = ["AUT", "BKT", "HST002", "HST004"];
     let is_of_the_way = |code: &str| !elsewhere.iter().any(|begin| code.starts_with(begin));
     let is_root = |finding: &&diagnose::Finding| finding.is_root() && finding.severity >= Severity::Warning;
     let on_the_way = findings.iter().filter(is_root).any(|finding| is_of_the_way(&finding.code));
-    let is_unsure = diagnose::verdict(evidence, &findings).status == Status::Inconclusive;
-    More { comparison: on_the_way || is_unsure, control: on_the_way || is_unsure }
+    match diagnose::verdict(evidence, &findings).status {
+        _ if on_the_way => Judged::Fault,
+        Status::Inconclusive => Judged::Open,
+        _ => Judged::Fine,
+    }
 }
 
 /// Observes only. `interrupt` resolves when the user wants the run to end early.
@@ -107,7 +110,7 @@ pub async fn observe(
 ) -> Result<(Evidence, Ending), Error> {
     let (stop, cancelled) = watch::channel(None);
     let context = probe::Context::new(config, credential, cancelled)?;
-    Ok(run::run(&context, &stop, interrupt, |_| More::default(), progress).await)
+    Ok(run::run(&context, &stop, interrupt, |_| Judged::Fine, progress).await)
 }
 
 /// Judges a saved report again. The text is the JSON that `--format json` wrote.

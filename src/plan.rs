@@ -46,7 +46,6 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
     match (stage, of_targets(stage)) {
         (Stage::Host, _) => host::steps(config, evidence),
         (Stage::Resolve, false) => resolve::first_steps(config, evidence),
-        (Stage::Resolve, true) => resolve::tcp_fallback_steps(config, evidence),
         (Stage::Route, false) => route_steps(config, evidence),
         (Stage::Connect, false) if config.trace.is_none() => {
             let connects = connect_steps(config, evidence);
@@ -63,6 +62,14 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
         (Stage::ReplyTtl, false) => reply::steps(config, evidence),
         (Stage::SourcePorts, _) => closer_looks(config, evidence),
         _ => Vec::new(),
+    }
+}
+
+/// What follows at once from one result, while others of its stage are still waited for.
+pub fn follow_up(config: &Config, observation: &Observation) -> Option<Step> {
+    match observation.stage {
+        Stage::Resolve => resolve::over_tcp(config, observation),
+        _ => None,
     }
 }
 

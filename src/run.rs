@@ -27,7 +27,11 @@ use group::Group;
 const MAX_ROUNDS: usize = 16;
 
 /// Stages that look more closely, for seconds, at what does not work: the control group goes beside them.
-const TAKE_LONG: [Stage; 2] = [Stage::PathMtu, Stage::SourcePorts];
+const LOOK_CLOSER: [Stage; 2] = [Stage::PathMtu, Stage::SourcePorts];
+/// Stages that wait for what does not answer: the control group goes beside them where a fault was found before.
+const WAIT: [Stage; 3] = [Stage::Connect, Stage::Path, Stage::TlsHandshake];
+/// An answer that took longer is as notable as a failure.
+const NOTABLE: Duration = Duration::from_secs(1);
 
 /// What a run tells while it goes on.
 pub enum Progress<'a> {
@@ -48,13 +52,17 @@ pub enum Ending {
     Interrupted,
 }
 
-/// What the evidence so far makes worth doing.
+/// How the evidence so far looks, which decides what more is worth doing: waiting for the answers that are only compared with and
+/// following up on them, and probing the control group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct More {
-    /// Waiting for the answers that are only compared with, and following up on them.
-    pub comparison: bool,
-    /// Probing the control group.
-    pub control: bool,
+pub enum Judged {
+    /// Nothing more is worth doing.
+    #[default]
+    Fine,
+    /// Nothing was found, but the question is not answered either, as it never is before the last stage.
+    Open,
+    /// Something was found that others may tell more about.
+    Fault,
 }
 
 /// Observes everything that the configuration asks for. `interrupt` resolves when the user wants the run to end; `judge` tells what
@@ -65,7 +73,7 @@ pub async fn run(
     context: &Arc<Context>,
     stop: &watch::Sender<Option<NotRunReason>>,
     interrupt: impl Future<Output = ()>,
-    judge: impl Fn(&Evidence) -> More,
+    judge: impl Fn(&Evidence) -> Judged,
     mut progress: impl FnMut(Progress<'_>),
 ) -> (Evidence, Ending) {
     let limits = &context.config().limits;
@@ -98,7 +106,7 @@ pub async fn run(
 async fn everything(
     context: &Arc<Context>,
     evidence: &mut Evidence,
-    judge: impl Fn(&Evidence) -> More,
+    judge: impl Fn(&Evidence) -> Judged,
     progress: &mut impl FnMut(Progress<'_>),
 ) {
     stage(context, Stage::Host, evidence, progress).await;
@@ -106,34 +114,50 @@ async fn everything(
     let config = context.config();
     let is_all = beside.is_empty() && config.control == When::Never;
     // To judge takes a moment, which a run that is over does not have; and it is left out where nothing depends on it.
-    let judge = |evidence: &Evidence| if is_all || context.is_over() { More::default() } else { judge(evidence) };
-    let wants_group = |judged: &dyn Fn() -> More| match config.control {
+    let judge = |evidence: &Evidence| if is_all || context.is_over() { Judged::Fine } else { judge(evidence) };
+    let wants_group = |judged: &dyn Fn() -> Judged| match config.control {
         When::Always => true,
-        When::Auto => judged().control,
+        When::Auto => judged() != Judged::Fine,
         When::Never => false,
     };
-    let (mut large, mut group) = (None, None);
+    let beside_handshakes =
+        config.trace.is_none() && [Stage::Path, Stage::TlsHandshake].iter().all(|stage| config.stages.contains(stage));
+    let (mut paths, mut large, mut group) = (None, None, None);
     for further in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Host) {
-        let takes_long = TAKE_LONG.contains(&further)
-            && config.stages.contains(&further)
-            && !plan::steps(further, config, evidence).is_empty();
-        if group.is_none() && takes_long && wants_group(&|| judge(evidence)) {
-            group = Some(Group::begin(context, evidence));
+        if group.is_none() && may_take_long(further, config, evidence) {
+            let is_wanted = match further {
+                // Which ports fail will only be known when it is over.
+                Stage::SourcePorts if config.retry_ports => config.control != When::Never,
+                _ if LOOK_CLOSER.contains(&further) => wants_group(&|| judge(evidence)),
+                _ => config.control == When::Auto && is_notable(evidence) && judge(evidence) == Judged::Fault,
+            };
+            group = is_wanted.then(|| Group::begin(context, evidence));
         }
-        if further == Stage::TlsHandshake && config.stages.contains(&Stage::PathMtu) {
-            large = Some(Beside::begin(context, plan::large_requests(config, evidence)));
+        match further {
+            // The ways to what cannot be connected to are followed beside the handshakes with what can.
+            Stage::Path if beside_handshakes => {
+                progress(Progress::Stage(Stage::Path));
+                paths = Some(Beside::begin(context, plan::steps(Stage::Path, config, evidence)));
+            }
+            Stage::TlsHandshake if config.stages.contains(&Stage::PathMtu) => {
+                large = Some(Beside::begin(context, plan::large_requests(config, evidence)));
+                stage(context, further, evidence, progress).await;
+            }
+            _ => stage(context, further, evidence, progress).await,
         }
-        stage(context, further, evidence, progress).await;
+        if let Some(paths) = paths.take_if(|_| further == Stage::TlsHandshake) {
+            take_in(paths, config.limits.deadline, evidence, progress).await;
+        }
     }
     if let Some(large) = large {
         // They began with the handshakes, take as long as handshake and request together, and end by themselves.
         take_in(large, config.limits.attempt_timeout, evidence, progress).await;
         rounds(context, evidence, progress, plan::smaller_requests).await;
     }
-    let judged = if config.name_servers.wait_for_comparison { More::default() } else { judge(evidence) };
-    let thorough = config.name_servers.wait_for_comparison || judged.comparison;
+    let judged = if config.name_servers.wait_for_comparison { Judged::Fine } else { judge(evidence) };
+    let thorough = config.name_servers.wait_for_comparison || judged != Judged::Fine;
     // What answers of others are waited for and asked again takes its time too.
-    if group.is_none() && judged.comparison && wants_group(&|| judged) {
+    if group.is_none() && judged != Judged::Fine && wants_group(&|| judged) {
         group = Some(Group::begin(context, evidence));
     }
     let patience = match (config.name_servers.wait_for_comparison, thorough) {
@@ -145,8 +169,8 @@ async fn everything(
     take_in(beside, patience, evidence, progress).await;
     // The answers may have shown something that the stages could not.
     let any_choice = !thorough || config.control == When::Auto;
-    let more = if any_choice { judge(evidence) } else { More::default() };
-    if thorough || more.comparison {
+    let more = if any_choice { judge(evidence) } else { Judged::Fine };
+    if thorough || more != Judged::Fine {
         rounds(context, evidence, progress, plan::comparison_steps).await;
     }
     match group {
@@ -154,6 +178,22 @@ async fn everything(
         None if wants_group(&|| more) => group::probe(context, evidence, progress).await,
         None => {}
     }
+}
+
+/// Whether a stage has something to do that may take seconds.
+fn may_take_long(stage: Stage, config: &Config, evidence: &Evidence) -> bool {
+    (LOOK_CLOSER.contains(&stage) || WAIT.contains(&stage))
+        && config.stages.contains(&stage)
+        && !plan::steps(stage, config, evidence).is_empty()
+}
+
+/// Whether anything failed or was slow so far: to judge when nothing was takes its time for nothing. That a name has no address of
+/// one family is no failure.
+fn is_notable(evidence: &Evidence) -> bool {
+    evidence.observations.iter().filter(|observation| observation.stage != Stage::Host).any(|observation| {
+        let failed = observation.outcome.failure().is_some_and(|kind| kind != FailureKind::NoRecords);
+        failed || observation.elapsed_us.is_some_and(|elapsed| Duration::from_micros(elapsed) > NOTABLE)
+    })
 }
 
 /// Takes in what went beside the stages.
@@ -196,7 +236,7 @@ async fn rounds(
     }
 }
 
-/// Takes steps concurrently and returns their observations in the order of the plan.
+/// Takes steps concurrently and returns their observations in the order of the plan; behind them those of what followed at once.
 async fn take(
     context: &Arc<Context>,
     steps: Vec<Step>,
@@ -217,20 +257,45 @@ async fn take(
         });
         numbers.insert(task.id(), number);
     }
+    let mut following: Option<Beside> = None;
     while let Some(ended) = running.join_next_with_id().await {
         // A step that panicked leaves its place empty and is recorded below.
         let Ok((task, observation)) = ended else { continue };
         progress(Progress::Observed(&observation));
+        if let Some(step) = plan::follow_up(context.config(), &observation) {
+            following.get_or_insert_with(|| Beside::begin(context, Vec::new())).add(context, step);
+        }
         if let Some(&number) = numbers.get(&task) {
             observations[number] = Some(observation);
         }
     }
     let with_defects = observations.into_iter().zip(steps).enumerate();
-    with_defects
+    let mut taken: Vec<Observation> = with_defects
         .map(|(number, (observation, step))| {
             observation.unwrap_or_else(|| defect(observation_id(taken_before + number), step))
         })
-        .collect()
+        .collect();
+    if let Some(following) = following {
+        taken.extend(followed(context, following, taken_before + taken.len(), progress).await);
+    }
+    taken
+}
+
+/// What followed at once from some steps, in the order of these.
+async fn followed(
+    context: &Arc<Context>,
+    following: Beside,
+    taken_before: usize,
+    progress: &mut impl FnMut(Progress<'_>),
+) -> Vec<Observation> {
+    // They end by themselves, and at once where the run is over.
+    let mut observations = following.end(context.config().limits.deadline, taken_before).await;
+    observations.sort_by_key(|observation| observation.parent);
+    for (number, observation) in observations.iter_mut().enumerate() {
+        observation.id = observation_id(taken_before + number);
+        progress(Progress::Observed(observation));
+    }
+    observations
 }
 
 fn observation_id(taken_before: usize) -> ObservationId {

@@ -116,30 +116,14 @@ pub(super) fn server_of(config: &Config, observation: &Observation) -> Option<Na
     Some(same.next().cloned().unwrap_or_else(|| NameServer::plain(address, dns.transport, dns.origin)))
 }
 
-/// A truncated answer over UDP is asked for again over TCP (RFC 7766), once.
-pub(super) fn tcp_fallback_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
-    names(config)
-        .flat_map(|target| fallback_steps(config, evidence, target, evidence.own_lookups(&target.host)))
-        .collect()
-}
-
-fn fallback_steps<'a>(
-    config: &Config,
-    evidence: &Evidence,
-    target: &Target,
-    lookups: impl Iterator<Item = &'a Observation>,
-) -> Vec<Step> {
-    let followed: BTreeSet<ObservationId> = evidence.of_stage(Stage::Resolve).filter_map(|o| o.parent).collect();
-    lookups
-        .filter(|observation| !followed.contains(&observation.id))
-        .filter_map(|observation| {
-            let dns = observation.detail.dns()?;
-            let cut_short = dns.truncated && dns.transport == DnsTransport::Udp;
-            let server = server_of(config, observation).filter(|_| cut_short)?;
-            let over_tcp = NameServer { transport: DnsTransport::Tcp, ..server };
-            Some(question(Some(observation.id), target, over_tcp, dns.record_type, dns.comparison))
-        })
-        .collect()
+/// A truncated answer over UDP is asked for again over TCP (RFC 7766), at once.
+pub(super) fn over_tcp(config: &Config, observation: &Observation) -> Option<Step> {
+    let dns = observation.detail.dns()?;
+    let cut_short = dns.truncated && dns.transport == DnsTransport::Udp;
+    let server = server_of(config, observation).filter(|_| cut_short)?;
+    let target = names(config).find(|target| observation.endpoint.as_deref() == Some(&target.host))?;
+    let over_tcp = NameServer { transport: DnsTransport::Tcp, ..server };
+    Some(question(Some(observation.id), target, over_tcp, dns.record_type, dns.comparison))
 }
 
 /// Questions to servers that nothing here goes by, beside the own ones: first to all of them, then what follows from the answers.
@@ -158,7 +142,10 @@ pub fn comparison_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
         } else {
             // What an answer that is only compared with was cut by is worth a connection where all answers are wanted.
             if config.name_servers.wait_for_comparison {
-                steps.extend(fallback_steps(config, evidence, target, evidence.comparisons(&target.host)));
+                let followed: BTreeSet<ObservationId> =
+                    evidence.of_stage(Stage::Resolve).filter_map(|o| o.parent).collect();
+                let new = evidence.comparisons(&target.host).filter(|o| !followed.contains(&o.id));
+                steps.extend(new.filter_map(|observation| over_tcp(config, observation)));
             }
             steps.extend(second_look(config, evidence, target));
         }

@@ -18,7 +18,7 @@ const PORTS: usize = 8;
 /// Connects from each of them, one after the other.
 const ATTEMPTS: usize = 3;
 /// For one connect: the kernel sends a SYN again after a second (RFC 6298 section 2.1), and that one is to have its time too.
-const WITHIN: Duration = Duration::from_millis(1500);
+const WITHIN: Duration = Duration::from_millis(1200);
 
 /// A port that this machine lets us use, with the socket that holds it until the first connect.
 struct Held {

@@ -15,6 +15,7 @@ use crate::probe::{self, Context};
 
 /// Questions under way.
 pub(super) struct Beside {
+    permits: Arc<Semaphore>,
     steps: Vec<Step>,
     tasks: JoinSet<(usize, Observation)>,
 }
@@ -24,17 +25,24 @@ impl Beside {
     /// server would hold the stages up.
     pub(super) fn begin(context: &Arc<Context>, steps: Vec<Step>) -> Self {
         let permits = Arc::new(Semaphore::new(context.config().limits.concurrency.max(1)));
-        let mut tasks = JoinSet::new();
-        for (number, step) in steps.iter().enumerate() {
-            let (context, permits, step) = (Arc::clone(context), Arc::clone(&permits), step.clone());
-            tasks.spawn(async move {
-                // The semaphore is never closed, so waiting for it cannot fail.
-                let _permit = permits.acquire_owned().await;
-                // The number within the report is given when the answers are taken in.
-                (number, probe::execute(context, 0, step).await)
-            });
+        let mut beside = Self { permits, steps: Vec::new(), tasks: JoinSet::new() };
+        for step in steps {
+            beside.add(context, step);
         }
-        Self { steps, tasks }
+        beside
+    }
+
+    /// Asks one more.
+    pub(super) fn add(&mut self, context: &Arc<Context>, step: Step) {
+        let number = self.steps.len();
+        self.steps.push(step.clone());
+        let (context, permits) = (Arc::clone(context), Arc::clone(&self.permits));
+        self.tasks.spawn(async move {
+            // The semaphore is never closed, so waiting for it cannot fail.
+            let _permit = permits.acquire_owned().await;
+            // The number within the report is given when the answers are taken in.
+            (number, probe::execute(context, 0, step).await)
+        });
     }
 
     /// Whether nothing was asked.

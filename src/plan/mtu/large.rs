@@ -60,7 +60,8 @@ fn step(config: &Config, target: &Target, connected: &Observation, mss_bytes: Op
 }
 
 /// What is tried next: for the first large request of each target that got lost smaller segments, and that it gets lost again. Where
-/// handshakes stall, nothing large was sent: a large request over plain HTTP shows whether packets get lost that way too.
+/// handshakes stall, nothing large was sent: a large request over plain HTTP shows whether packets get lost that way too. As they do
+/// the other way, the smaller segments go with it at once.
 pub fn smaller_requests(config: &Config, evidence: &Evidence) -> Vec<Step> {
     probed(config, evidence).flat_map(|target| follow_up(config, target, evidence)).collect()
 }
@@ -77,7 +78,9 @@ fn follow_up(config: &Config, target: &Target, evidence: &Evidence) -> Vec<Step>
         let Some(peer) = stalled.and_then(|observation| observation.peer) else { return Vec::new() };
         let same_address = |connected: &&Observation| connected.peer.is_some_and(|other| other.ip() == peer.ip());
         let connected = opened(target, evidence, Protocol::Http).find(same_address);
-        return connected.and_then(|connected| step(config, target, connected, None)).into_iter().collect();
+        let Some(connected) = connected else { return Vec::new() };
+        let sizes = [None].into_iter().chain(FIRST.map(Some));
+        return sizes.filter_map(|size| step(config, target, connected, size)).collect();
     };
     // The second round is the last.
     let is_repeated = whole().filter(|(observation, _)| observation.peer == lost.peer).count() > 1;
