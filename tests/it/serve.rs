@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::support::{RunningLab, signal};
-use service::{Service, eventually, refusing, silent};
+use service::{Service, eventually, lab_module, refusing, silent};
 
 /// A file with one target on loopback.
 fn config(port: u16) -> String {
@@ -156,16 +156,7 @@ fn the_targets_of_the_file_are_probed_before_and_after_a_reload() {
 #[test]
 fn a_bucket_is_checked_in_full() {
     let lab = RunningLab::start("healthy-private");
-    let mut module =
-        "[modules.lab]\nprobe = \"check\"\nanonymous = true\ncontrol = \"never\"\ntrace = \"never\"\n".to_owned();
-    let values = |name: &str| {
-        let of_name = lab.flags().iter().filter_map(|flag| flag.strip_prefix(&format!("--{name}=")));
-        of_name.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ")
-    };
-    for (key, flag) in [("connect_to", "connect-to"), ("resolver", "resolver")] {
-        writeln!(module, "{key} = [{}]", values(flag)).unwrap();
-    }
-    writeln!(module, "cacert = {}", values("cacert")).unwrap();
+    let module = format!("{}anonymous = true\n", lab_module(&lab));
     let service = Service::start(&module);
     let answer = service.get(&format!("/probe?target={}&module=lab", lab.host()));
     assert_eq!((answer.status, answer.sample("probe_success", &[])), (200, Some(1.0)), "{answer:?}");

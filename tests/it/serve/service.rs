@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::support::RunningLab;
+
 /// No condition is waited for longer.
 const MOST: Duration = Duration::from_secs(20);
 
@@ -41,6 +43,21 @@ impl Answer {
     }
 }
 
+/// The module `lab`: a check that is led to a lab.
+pub(crate) fn lab_module(lab: &RunningLab) -> String {
+    let values = |name: &str| {
+        let of_name = lab.flags().iter().filter_map(|flag| flag.strip_prefix(&format!("--{name}=")));
+        of_name.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "[modules.lab]\nprobe = \"check\"\ncontrol = \"never\"\ntrace = \"never\"\nconnect_to = [{}]\nresolver = [{}]\n\
+         cacert = {}\n",
+        values("connect-to"),
+        values("resolver"),
+        values("cacert")
+    )
+}
+
 /// A service that runs; dropping it kills it.
 pub(crate) struct Service {
     child: Child,
@@ -54,7 +71,11 @@ impl Service {
     }
 
     pub(crate) fn with(config: &str, flags: &[&str]) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), config, flags)
+    }
+
+    /// The same with a home that has files already, such as a key.
+    pub(crate) fn at(home: TempDir, config: &str, flags: &[&str]) -> Self {
         let file = home.path().join("cosprobe.toml");
         std::fs::write(&file, config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_cosprobe"));
