@@ -2,8 +2,13 @@
 
 mod blackbox;
 mod dashboard;
+mod nagios;
 mod prometheus;
 mod rules;
+mod systemd;
+
+use clap::Parser;
+use cosprobe::cli::Cli;
 
 use crate::support::{files, read, repository, run};
 
@@ -12,6 +17,16 @@ const DIRECTORY: &str = "docs/howto/monitoring";
 /// A file to copy.
 fn copied(name: &str) -> String {
     read(&format!("{DIRECTORY}/{name}"))
+}
+
+/// The words of a command line behind the name of the program, which the built program has to take.
+fn accepted(line: &str) -> Vec<String> {
+    let (program, rest) = line.trim().split_once(' ').unwrap();
+    assert_eq!(program, "/usr/local/bin/cosprobe", "{line}");
+    let words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+    let parsed = Cli::try_parse_from(std::iter::once("cosprobe").chain(words.iter().map(String::as_str)));
+    assert!(parsed.is_ok(), "{line}\n{:?}", parsed.err());
+    words
 }
 
 #[test]

@@ -76,11 +76,16 @@ impl Service {
 
     /// The same with a home that has files already, such as a key.
     pub(crate) fn at(home: TempDir, config: &str, flags: &[&str]) -> Self {
+        Self::of(Command::new(env!("CARGO_BIN_EXE_cosprobe")), home, config, flags)
+    }
+
+    /// The same by a command that becomes the service when it is given the rest of the line.
+    pub(crate) fn of(mut command: Command, home: TempDir, config: &str, flags: &[&str]) -> Self {
         let file = home.path().join("cosprobe.toml");
         std::fs::write(&file, config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cosprobe"));
         command.args(["serve", "--web.listen-address", "127.0.0.1:0", "--config.file"]).arg(&file).args(flags);
-        command.env_clear().env("HOME", home.path()).env("COSPROBE_METADATA", "never");
+        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("HOME", home.path()).env("COSPROBE_METADATA", "never");
         command.env("COSPROBE_STS_URL", "http://127.0.0.1:1/");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
