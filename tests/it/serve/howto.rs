@@ -1,6 +1,7 @@
 //! The files to copy of `docs/howto/monitoring`, read by the programs that they are for; and a real Prometheus that asks a real service.
 
 mod blackbox;
+mod containers;
 mod dashboard;
 mod nagios;
 mod prometheus;
