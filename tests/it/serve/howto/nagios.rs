@@ -80,7 +80,9 @@ fn the_command_of_icinga_is_taken() {
         let is_switch = argument.contains("set_if");
         let is_place = argument.contains("skip_key = true");
         let parts = [(!is_place).then(|| words[0].clone()), (!is_switch).then_some(given)];
-        line += &parts.into_iter().flatten().map(|part| format!(" {part}")).collect::<String>();
+        for part in parts.into_iter().flatten() {
+            line = format!("{line} {part}");
+        }
         seen += 1;
     }
     let words = accepted(&line);

@@ -1,7 +1,7 @@
 //! A real Prometheus, with the files that users copy, asks a real service and a real `blackbox_exporter`.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -27,7 +27,10 @@ impl Drop for Ended {
 
 /// A program that listens at an address of its own, and works in a directory.
 fn listening(program: &str, directory: &Path, flags: &[&str]) -> (SocketAddr, Ended) {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // An address that no other process takes ports of, so that the port is still free when the program wants it.
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, 64 + high, middle, low);
+    let address = TcpListener::bind((own, 0)).unwrap().local_addr().unwrap();
     let mut command = Command::new(program);
     command.args(flags).arg(format!("--web.listen-address={address}")).current_dir(directory);
     (address, Ended(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()))
