@@ -23,7 +23,7 @@ ends. It works as root, and as any user who may create user namespaces (`unshare
 Here `netlab` stands for `python3 tests/netlab`.
 --name NAME before the verb picks one of several labs that exist side by side (default: default).
 On the client NETLAB_CA names the lab CA's certificate, which the client's system store holds too.
-Needs: Linux, Python 3.10+, iproute2, nftables, openssl; for some scenarios dnsmasq and /dev/net/tun.
+Needs: Linux, Python 3.10+, iproute2, nftables, openssl; for some scenarios dnsmasq, nginx and /dev/net/tun.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import subprocess
 
 from namespaces import has_cap_sys_admin
 
-PACKAGES = {"ip": "iproute2", "nft": "nftables", "openssl": "openssl", "dnsmasq": "dnsmasq-base"}
+PACKAGES = {"ip": "iproute2", "nft": "nftables", "openssl": "openssl", "dnsmasq": "dnsmasq-base", "nginx": "nginx"}
 
 
 def doctor() -> int:

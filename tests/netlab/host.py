@@ -27,7 +27,8 @@ from namespaces import (
     write_sysctl,
 )
 from network import ROUTERS, ip_commands
-from pki import server_context
+from nginx import COS_PORT, SITES, start_nginx
+from pki import make_chained, server_context
 from scenario import Scenario
 from web_server import WebServer, start_stalling
 
@@ -142,6 +143,11 @@ def _start_real_dns(host: str, scenario: Scenario) -> None:
 
 async def _start_cos(scenario: Scenario, pki: Path) -> None:
     web = WebServer(scenario.web, scenario.date_offset_s)
+    if scenario.nginx:
+        await web.start(COS_PORT)
+        make_chained(pki)
+        start_nginx(SITES[scenario.nginx], pki)
+        return
     await web.start(80)
     if scenario.tls == "stall":
         await start_stalling(443)

@@ -41,6 +41,22 @@ def make_pki(where: Path) -> None:
         _make_certificate(where, kind)
 
 
+def make_chained(where: Path) -> None:
+    """Make what stands between `ca` and a certificate, and of that certificate:
+
+    `chained`, which is sent with what is between; `unchained`, which is sent alone; and `self-signed`, with no authority at all.
+    """
+    request = ["-keyout", "between.key", "-out", "between.csr", "-subj", "/CN=netlab between"]
+    run(["openssl", "req", "-new", *NEW_KEY, *request], cwd=where)
+    _sign(where, "ca", "between.csr", "between.pem", "between", "netlab between")
+    _sign(where, "between", "server.csr", "unchained.pem", "good", COS_NAMES[0])
+    chain = (where / "unchained.pem").read_text() + (where / "between.pem").read_text()
+    (where / "chained.pem").write_text(chain)
+    # As the guides say that tell how to try TLS out: it is an authority, too.
+    alone = ["-key", "server.key", "-out", "self-signed.pem", "-days", "30", "-subj", "/CN=localhost"]
+    run(["openssl", "req", "-x509", *alone], cwd=where)
+
+
 def server_context(pki: Path, kind: str, tls: str = "modern") -> ssl.SSLContext:
     """A server's TLS settings with a certificate of this kind; `tls` is modern or tls10."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -59,17 +75,20 @@ def _make_authority(where: Path, name: str) -> None:
 
 def _make_certificate(where: Path, kind: str) -> None:
     authority, names, last_day = CERTIFICATES[kind]
+    _sign(where, authority, "server.csr", f"{kind}.leaf", kind, names[0], last_day)
+    chain = (where / f"{kind}.leaf").read_text() + (where / f"{authority}.pem").read_text()
+    (where / f"{kind}.pem").write_text(chain)
+
+
+def _sign(where: Path, authority: str, request: str, out: str, extensions: str, name: str, last_day: int = 20) -> None:
     now = dt.datetime.now(dt.timezone.utc)
     start, end = now - dt.timedelta(days=10), now + dt.timedelta(days=last_day)
     # `openssl ca`, because `openssl x509` of OpenSSL 3.0 cannot date a certificate back.
-    files = ["-cert", f"{authority}.pem", "-keyfile", f"{authority}.key"]
-    files += ["-in", "server.csr", "-out", f"{kind}.leaf"]
-    subject = ["-extensions", kind, "-subj", f"/CN={names[0]}"]
+    files = ["-cert", f"{authority}.pem", "-keyfile", f"{authority}.key", "-in", request, "-out", out]
+    subject = ["-extensions", extensions, "-subj", f"/CN={name}"]
     dates = ["-startdate", f"{start:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}"]
     batch = ["openssl", "ca", "-batch", "-notext", "-config", "openssl.cnf"]
     run([*batch, *files, *subject, *dates], cwd=where)
-    chain = (where / f"{kind}.leaf").read_text() + (where / f"{authority}.pem").read_text()
-    (where / f"{kind}.pem").write_text(chain)
 
 
 def _openssl_configuration() -> str:
@@ -78,4 +97,5 @@ def _openssl_configuration() -> str:
     for kind, (_, names, _) in CERTIFICATES.items():
         lines += [f"[{kind}]", "basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth"]
         lines += ["subjectAltName=" + ",".join(f"DNS:{name}" for name in names)]
+    lines += ["[between]", "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"]
     return "\n".join(lines) + "\n"

@@ -52,6 +52,7 @@ class Scenario:
     web: str = "ok"  # behaviour of the server, see WebServer
     cert: str = "good"  # good | expired | wrong-name | untrusted
     tls: str = "modern"  # modern | tls10 | plaintext | stall
+    nginx: str | None = None  # nginx stands before the server and decides about `cert` and `tls`: one of nginx.SITES
     date_offset_s: int = 0  # the server's clock minus ours
     portal: tuple[str, ...] = ()  # hosts that also run the hijacker's web server
     mtu: int = 1500  # of the link r2-r3

@@ -6,6 +6,7 @@ from commands import LabError
 from scenario import Scenario
 from scenarios_cloud import CLOUD_SCENARIOS
 from scenarios_network import NETWORK_SCENARIOS
+from scenarios_nginx import NGINX_SCENARIOS
 from scenarios_services import SERVICE_SCENARIOS
 from scenarios_twofold import TWOFOLD_SCENARIOS
 
@@ -13,6 +14,7 @@ SCENARIOS: dict[str, Scenario] = {
     **CLOUD_SCENARIOS,
     **NETWORK_SCENARIOS,
     **SERVICE_SCENARIOS,
+    **NGINX_SCENARIOS,
     **TWOFOLD_SCENARIOS,
 }
 

@@ -159,6 +159,14 @@ const ROWS: &[Row] = &[
     row("http-reset", &["HTP006"], "unreachable", "public"),
     row("http-reset-on-the-way", &["HTP006"], "degraded", "public"),
     row("http-big-headers", &["HTP006"], "unreachable", "public"),
+    row("nginx", &[], "healthy", "public"),
+    row("nginx-default-site", &["HTP001"], "unreachable", "public"),
+    row("nginx-chain-incomplete", &["TLS003"], "degraded", "public"),
+    row("nginx-name-refused", &["TLS004"], "degraded", "public"),
+    row("nginx-client-certificate", &["HTP001"], "degraded", "public"),
+    row("nginx-tls-on-80", &["HTP001"], "degraded", "public"),
+    row("nginx-old-tls", &["TLS007"], "degraded", "public"),
+    row("nginx-bad-gateway", &["HTP001"], "unreachable", "public"),
     row("isp-normal", &["RTE005"], "degraded", "public")
         .with(&["--expect", "private"])
         .but("and the private route is expected"),
