@@ -6,6 +6,7 @@
 mod explain;
 mod latency;
 mod phases;
+mod targets;
 
 use std::collections::BTreeSet;
 
@@ -47,6 +48,7 @@ pub(super) fn render(report: &Report, style: Style) -> String {
             body {
                 header { (verdict(report, language)) }
                 main {
+                    (targets::show(report, language))
                     (findings(report, language))
                     (checked(report, &evidence, language))
                     @for target in &report.targets { (endpoint(report, &evidence, target, style)) }
@@ -200,8 +202,9 @@ fn endpoint(report: &Report, evidence: &Evidence, target: &Target, style: Style)
     let answers = answers.map(|view| resolution::rows(evidence, view)).unwrap_or_default();
     let language = style.language;
     html! {
-        section {
+        section id=[targets::section(report, &target.host)] {
             h2 { (target.host) }
+            (targets::verdict(report, &target.host, language))
             @if !views.is_empty() {
                 h3 { (labels::ADDRESSES.say(language)) }
                 (table(&labels::ADDRESSES, HEADER, &address_rows(&views, evidence, language), language))

@@ -5,6 +5,7 @@ use crate::text;
 use crate::text::Text;
 
 /// Headings.
+pub(super) const TARGETS: Text = text!("Targets");
 pub(super) const CHECKED: Text = text!("What was checked");
 pub(super) const FINDINGS: Text = text!("Findings");
 pub(super) const ADDRESSES: Text = text!("Addresses");
@@ -30,11 +31,12 @@ pub(super) const LABEL: Text = text!("label");
 pub(super) const TOOL: Text = text!("tool");
 
 /// Columns.
+pub(super) const NUMBER: Text = text!("no.");
 pub(super) const REPORTER_COLUMNS: [Text; 3] = [text!("reported by"), text!("what"), text!("about")];
 pub(super) const REQUEST_ID_COLUMNS: [Text; 5] =
     [text!("peer"), text!("request"), text!("status"), text!("time"), text!("request id")];
 pub(super) const EVIDENCE_COLUMNS: [Text; 5] =
-    [text!("no."), text!("what was done"), text!("with"), text!("outcome"), text!("time")];
+    [NUMBER, text!("what was done"), text!("with"), text!("outcome"), text!("time")];
 
 /// Leads of lines.
 pub(super) const FIX: Text = text!("fix");

@@ -6,9 +6,9 @@ mod escape;
 
 use escape::{block, cell, inline};
 
-use super::table::{HEADER, is_left_out, notes, port_told, remarks, symptoms};
+use super::table::{HEADER, TARGET_COLUMNS, are_several, is_left_out, notes, port_told, remarks, symptoms, target_row};
 use super::{Report, Style, by_hand, facts, labels, path, resolution};
-use crate::diagnose::{AddressView, Finding, PathView};
+use crate::diagnose::{AddressView, Finding, PathView, Verdict};
 use crate::evidence::{Evidence, printable};
 use crate::target::Target;
 use crate::text;
@@ -18,6 +18,7 @@ pub(super) fn render(report: &Report, style: Style) -> String {
     let evidence = report.observed();
     let mut page = Blocks { language: style.language, text: String::new() };
     verdict(&mut page, report);
+    targets(&mut page, report);
     checked(&mut page, report, &evidence);
     findings(&mut page, report);
     for target in &report.targets {
@@ -81,15 +82,34 @@ impl Blocks {
 }
 
 fn verdict(page: &mut Blocks, report: &Report) {
-    let verdict = &report.verdict;
+    page.block(&one_verdict(page, &report.verdict));
+    for remark in remarks(report) {
+        page.paragraph(&remark);
+    }
+}
+
+fn one_verdict(page: &Blocks, verdict: &Verdict) -> String {
     let status = page.inline(&Text::word(verdict.status.as_str()));
     let code = verdict.code.as_deref().map(|code| text!(" {code}", code));
     let (route, summary) = (Text::word(verdict.route.as_str()), &verdict.summary);
     let told = page.inline(&text!("({route} route){code}: {summary}", route, code, summary));
-    page.block(&format!("**{} {status}** {told}", labels::status_sign(verdict.status)));
-    for remark in remarks(report) {
-        page.paragraph(&remark);
+    format!("**{} {status}** {told}", labels::status_sign(verdict.status))
+}
+
+/// Where there are several targets, a row and a verdict for each.
+fn targets(page: &mut Blocks, report: &Report) {
+    if !are_several(report) {
+        return;
     }
+    page.heading(&labels::TARGETS);
+    let numbered = || (1_usize..).zip(&report.endpoints);
+    let rows: Vec<_> = numbered().map(|(number, view)| target_row(number, view, page.language)).collect();
+    let [_, target, verdict, finding, route, short] = TARGET_COLUMNS;
+    // A number sign would refer to an issue.
+    page.table([labels::NUMBER, target, verdict, finding, route, short], &rows);
+    let lines: Vec<String> =
+        numbered().map(|(number, view)| format!("{number}. {}", one_verdict(page, &view.verdict))).collect();
+    page.block(&lines.join("\n"));
 }
 
 fn checked(page: &mut Blocks, report: &Report, evidence: &Evidence) {

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style as Paint};
 
 pub use addresses::latency;
 pub(super) use addresses::{HEADER, port_told};
+pub(super) use targets::{COLUMNS as TARGET_COLUMNS, are_several, row as target_row};
 
 use super::page::Page;
 use super::resolution::origin_word;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use cosprobe::diagnose::CODES;
 use cosprobe::report::{Format, Report, Style, render};
+use cosprobe::text::Language;
 
 use crate::markdown::{HOSTILE, planted};
 use crate::support::{Cosprobe, files, read, run};
@@ -57,7 +58,7 @@ fn a_document_is_whole_and_asks_for_nothing() {
             assert!(tag.split_once("href=\"").is_none_or(|(_, target)| target.starts_with('#')), "{path}: {tag}");
             match name.strip_prefix('/') {
                 Some(name) => assert_eq!(open.pop(), Some(name), "{path}: {tag}"),
-                None if ["!DOCTYPE", "meta", "hr", "br"].contains(&name) => {}
+                None if ["!DOCTYPE", "meta", "hr", "br", "wbr"].contains(&name) => {}
                 None => open.push(name),
             }
         }
@@ -91,6 +92,36 @@ fn it_tells_what_the_table_tells() {
     {
         assert!(text.contains(wanted), "{wanted}");
     }
+}
+
+#[test]
+fn each_of_several_targets_has_a_row_that_leads_to_its_section_and_a_single_one_has_none() {
+    let mut several = 0;
+    for (path, text) in files("tests/evidence", &[".json"]) {
+        let report = Report::read(&text).unwrap();
+        for language in [Language::English, Language::Chinese] {
+            let shown = render(&report, Format::Html, Style { language, ..Style::default() });
+            let rows = shown.split_once("<section class=\"targets\">").map(|(_, rest)| rest.split("</section>").next());
+            let Some(Some(rows)) = rows else {
+                assert!(report.endpoints.len() == 1 && !shown.contains("target-1"), "{path}");
+                continue;
+            };
+            several += 1;
+            let rows: Vec<&str> = rows.split("<tr>").skip(2).collect();
+            assert_eq!(rows.len(), report.endpoints.len(), "{path}");
+            for (row, view) in rows.iter().zip(&report.endpoints) {
+                let id = row.split_once("href=\"#").unwrap().1.split('"').next().unwrap();
+                let (_, section) = shown.split_once(&format!("<section id=\"{id}\">")).expect(id);
+                assert!(section.starts_with(&format!("<h2>{}</h2>", view.endpoint)), "{path}: {id}");
+                let status = cosprobe::text::Text::word(view.verdict.status.as_str()).say(language);
+                assert!(row.contains(&format!("</span>{status}</span>")), "{path}: {row}");
+                let section = section.split("</section>").next().unwrap();
+                assert!(section.contains(&format!("</span>{status}</span>")), "{path}: {section}");
+                assert!(view.verdict.code.iter().all(|code| row.contains(code) && section.contains(code)), "{path}");
+            }
+        }
+    }
+    assert!(several >= 8, "{several}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ const SHOWN: &[&str] = &[
     "tests/golden/one-address-dead.json",
     "tests/golden/tls-untrusted.json",
     "tests/evidence/flow-broken-traced.json",
+    "tests/evidence/three-targets.json",
 ];
 
 fn markdown(text: &str) -> String {
@@ -58,11 +59,45 @@ fn it_looks_as_it_did() {
 
 #[test]
 fn it_looks_as_it_did_in_chinese() {
-    for name in ["one-address-dead", "bad-signature"] {
-        let text = said(&read(&format!("tests/golden/{name}.json")), Language::Chinese);
+    for path in ["golden/one-address-dead", "golden/bad-signature", "evidence/three-targets"] {
+        let name = path.rsplit('/').next().unwrap();
+        let text = said(&read(&format!("tests/{path}.json")), Language::Chinese);
         assert_eq!(live(&text), Vec::<String>::new(), "{text}");
         looks_like(&format!("{name}.zh.md"), text);
     }
+}
+
+/// The status of each target, in the order of the targets.
+fn statuses(report: &Report, language: Language) -> Vec<String> {
+    let word = |status: &str| cosprobe::text::Text::word(status).say(language);
+    report.endpoints.iter().map(|view| word(view.verdict.status.as_str())).collect()
+}
+
+#[test]
+fn several_targets_have_a_row_and_a_verdict_each_and_one_has_none() {
+    let mut several = 0;
+    for (path, text) in files("tests/evidence", &[".json"]) {
+        let report = Report::read(&text).unwrap();
+        for (language, heading) in [(Language::English, "### Targets\n"), (Language::Chinese, "### 目标\n")] {
+            let shown = said(&text, language);
+            let Some((_, rest)) = shown.split_once(heading) else {
+                assert_eq!(report.endpoints.len(), 1, "{path}: {shown}");
+                continue;
+            };
+            several += 1;
+            let part = rest.split("###").next().unwrap();
+            for (at, (view, status)) in report.endpoints.iter().zip(statuses(&report, language)).enumerate() {
+                let (row, verdict) = (format!("| {} | ", at + 1), format!("{}. **", at + 1));
+                let line = |begin: &str| part.lines().find(|line| line.starts_with(begin)).expect(&path);
+                let (row, verdict) = (line(&row), line(&verdict));
+                assert!(row.contains(&view.endpoint) && row.contains(&format!("| {status} |")), "{path}: {row}");
+                assert!(verdict.contains(&format!("{status}**")), "{path}: {verdict}");
+                assert!(view.verdict.code.iter().all(|code| row.contains(code) && verdict.contains(code)), "{path}");
+            }
+            assert_eq!(part.lines().filter(|line| line.starts_with("| ")).count(), report.endpoints.len() + 2);
+        }
+    }
+    assert!(several >= 8, "{several}");
 }
 
 #[test]

@@ -7,14 +7,32 @@ use super::super::{Report, Style};
 use super::verdict_text;
 use crate::diagnose::{EndpointView, Status, find_code};
 use crate::text;
-use crate::text::Text;
+use crate::text::{Language, Text};
 
-const HEADER: [Text; 6] =
+pub(in crate::report) const COLUMNS: [Text; 6] =
     [Text::plain("#"), text!("target"), text!("verdict"), text!("finding"), text!("route"), text!("in short")];
+
+/// Whether there is more than one target.
+pub(in crate::report) const fn are_several(report: &Report) -> bool {
+    report.endpoints.len() > 1
+}
+
+/// A row for a target, with its number.
+pub(in crate::report) fn row(number: usize, view: &EndpointView, language: Language) -> [Text; 6] {
+    let verdict = &view.verdict;
+    [
+        Text::literal(number.to_string()),
+        Text::literal(&*view.endpoint),
+        Text::word(verdict.status.as_str()),
+        Text::literal(verdict.code.as_deref().unwrap_or("-")),
+        Text::word(verdict.route.as_str()),
+        in_short(view, language),
+    ]
+}
 
 /// A table with a row for each target, and the verdicts in full, with the numbers of the rows.
 pub(super) fn show(page: &mut Page, report: &Report) {
-    if report.endpoints.len() < 2 {
+    if !are_several(report) {
         return;
     }
     for line in table(&report.endpoints, page.style).lines() {
@@ -31,29 +49,24 @@ pub(super) fn show(page: &mut Page, report: &Report) {
 fn table(views: &[EndpointView], style: Style) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(u16::try_from(style.width).unwrap_or(80)).set_header(HEADER.map(|word| word.say(style.language)));
+    table.set_width(u16::try_from(style.width).unwrap_or(80)).set_header(COLUMNS.map(|word| word.say(style.language)));
     if style.color {
         table.enforce_styling();
     } else {
         table.force_no_tty();
     }
     for (number, view) in (1_usize..).zip(views) {
-        let verdict = &view.verdict;
-        let color = match verdict.status {
+        let color = match view.verdict.status {
             Status::Healthy => Color::Green,
             Status::Degraded | Status::Inconclusive => Color::Yellow,
             Status::Unreachable => Color::Red,
         };
-        table.add_row([
-            Cell::new(number.to_string()),
-            Cell::new(folded(&view.endpoint)),
-            Cell::new(Text::word(verdict.status.as_str()).say(style.language)).fg(color),
-            Cell::new(verdict.code.as_deref().unwrap_or("-")),
-            Cell::new(Text::word(verdict.route.as_str()).say(style.language)),
-            Cell::new(in_short(view, style)),
-        ]);
+        let [number, host, status, code, route, short] =
+            row(number, view, style.language).map(|text| text.say(style.language));
+        let (host, status) = (Cell::new(folded(&host)), Cell::new(status).fg(color));
+        table.add_row([Cell::new(number), host, status, Cell::new(code), Cell::new(route), Cell::new(short)]);
     }
-    for index in 0..HEADER.len() {
+    for index in 0..COLUMNS.len() {
         if let Some(column) = table.column_mut(index) {
             column.set_padding((0, 2));
             column.set_constraint(match index {
@@ -82,17 +95,16 @@ fn folded(host: &str) -> String {
 }
 
 /// What the finding is called, or that there is none.
-fn in_short(view: &EndpointView, style: Style) -> String {
+fn in_short(view: &EndpointView, language: Language) -> Text {
     let row = view.verdict.code.as_deref().and_then(find_code);
     if let Some(row) = row {
-        return style.language.title(row.code).unwrap_or(row.title).to_owned();
+        return Text::literal(language.title(row.code).unwrap_or(row.title));
     }
     match view.verdict.status {
         Status::Healthy => text!("nothing is wrong"),
         Status::Inconclusive => text!("could not be measured"),
         Status::Degraded | Status::Unreachable => text!("nothing was found"),
     }
-    .say(style.language)
 }
 
 #[cfg(test)]
