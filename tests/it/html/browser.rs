@@ -4,6 +4,7 @@
 //! nothing: no name resolves for it, and files are all that it opens.
 
 mod pictures;
+mod printed;
 mod requests;
 mod served;
 
