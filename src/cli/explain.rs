@@ -1,5 +1,6 @@
 //! `explain`: the page of a finding.
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
 use super::language::LanguageArgs;
@@ -20,6 +21,9 @@ pub struct ExplainArgs {
     /// How it is written: as text for people, or as one JSON document (see `cosprobe schema explain`)
     #[arg(long, value_name = "NAME", default_value = "text")]
     format: ExplainFormat,
+    /// Do not use colours; so does the variable `NO_COLOR`, or output that is no terminal
+    #[arg(long, env = "COSPROBE_NO_COLOR", value_parser = FalseyValueParser::new())]
+    no_color: bool,
     /// Which language people are spoken to in.
     #[command(flatten)]
     language: LanguageArgs,
@@ -35,7 +39,7 @@ enum ExplainFormat {
 }
 
 impl ExplainArgs {
-    /// The text to print. With a terminal the page is laid out for its width, in colours or without; else it is the Markdown that it
+    /// The text to print. With a terminal the page is laid out for its width, in colours where it may have them; else it is the Markdown that it
     /// is written in.
     ///
     /// # Errors
@@ -48,7 +52,10 @@ impl ExplainArgs {
             (ExplainFormat::Json, Some(row)) => ExplanationDocument::of(&[row], language).json(),
             (ExplainFormat::Text, None) => list(language),
             (ExplainFormat::Text, Some(row)) => match terminal {
-                Some((width, color)) => explained(row, Style { width, color, language, ..Style::default() }),
+                Some((width, color)) => {
+                    let color = color && !self.no_color;
+                    explained(row, Style { width, color, language, ..Style::default() })
+                }
                 None => page_of(row, language).to_owned(),
             },
         })
@@ -87,5 +94,36 @@ fn near(code: &str) -> String {
     match CODES.iter().min_by_key(distance).filter(|row| distance(row) <= 3) {
         Some(row) => format!("; did you mean {} ({})? `cosprobe explain --list` shows all", row.code, row.name),
         None => "; `cosprobe explain --list` shows all".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: ExplainArgs,
+    }
+
+    #[test]
+    fn without_colours_the_page_is_laid_out_and_plain() {
+        let text = |words: &[&str]| {
+            let line = Line::try_parse_from([&["explain", "TCP009", "--lang", "en"], words].concat()).unwrap();
+            line.arguments.text(Some((60, true))).unwrap()
+        };
+        let (colored, plain) = (text(&[]), text(&["--no-color"]));
+        assert!(colored.contains('\u{1b}') && !plain.contains('\u{1b}'), "{plain}");
+        assert_eq!(without_escapes(&colored), plain);
+    }
+
+    /// A text without its escape sequences for bold type and colours.
+    fn without_escapes(text: &str) -> String {
+        let mut pieces = text.split('\u{1b}');
+        let first = pieces.next().unwrap_or_default().to_owned();
+        pieces.fold(first, |shown, piece| shown + piece.split_once('m').map_or("", |(_, rest)| rest))
     }
 }
