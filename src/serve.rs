@@ -2,7 +2,8 @@
 //! are checks of COS, prepared by `cli::module`; targets of the file are probed by themselves as well.
 //!
 //! `listener.rs` holds the connections, `handlers.rs` answers requests, `probing.rs` takes probes, `schedule.rs` takes them by
-//! itself, `guard.rs` says which targets may be asked for, and `setup.rs` holds the configuration and replaces it.
+//! itself, `guard.rs` says which targets may be asked for, `setup.rs` holds the configuration and replaces it, and `web.rs` says over
+//! what and to whom it is served.
 
 mod guard;
 mod handlers;
@@ -16,9 +17,10 @@ mod schedule;
 mod setup;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ use own::Counts;
 use probing::Sharing;
 use schedule::Board;
 use setup::Setups;
+use web::Webs;
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// The file with modules and targets.
     pub config_file: Option<PathBuf>,
+    /// The file with TLS, passwords and headers; without it everybody may ask over plain HTTP.
+    pub web_config_file: Option<PathBuf>,
     /// What is taken off the time that Prometheus gives, for the way of the answer.
     pub timeout_offset: Duration,
     /// Probes that are kept to be looked at; as many failed ones are kept besides.
@@ -48,6 +53,8 @@ pub struct Options {
 
 /// How often keys are looked after that end.
 const KEYS: Duration = Duration::from_mins(1);
+/// How often the files of the web configuration are looked at, which may be new ones.
+const WEB: Duration = Duration::from_secs(5);
 /// Time for requests under way once the service is to end.
 const DRAIN: Duration = Duration::from_secs(4);
 
@@ -55,6 +62,7 @@ const DRAIN: Duration = Duration::from_secs(4);
 struct State {
     options: Options,
     setups: Setups,
+    webs: Webs,
     sharing: Sharing,
     history: Mutex<History>,
     board: Mutex<Board>,
@@ -64,6 +72,14 @@ struct State {
 /// What is locked is never left half changed, so a panic elsewhere does not make it unusable.
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Checks a web configuration with the files that it names, and tells what is worth a warning for a service at these addresses.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn check_web(path: &Path, listen: &[SocketAddr]) -> Result<Option<String>, Error> {
+    web::check(path, listen)
 }
 
 /// Serves until `ended` resolves, and lets requests under way come to their end. What comes from `reloads` has the file read again; `tell` is told where it listens and what becomes of the file.
@@ -76,18 +92,22 @@ pub async fn serve(
     mut reloads: mpsc::Receiver<()>,
     tell: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<(), Error> {
+    let webs = Webs::load(options.web_config_file.as_deref())?;
     let setups = Setups::load(options.config_file.as_deref()).await?;
     setups.current().loaded.notes.iter().for_each(|note| tell(note));
+    webs.current().warning(&options.listen).iter().for_each(|warning| tell(warning));
     let listeners = listener::bind(&options.listen).await?;
+    let scheme = if webs.current().tls.is_some() { "https" } else { "http" };
     for listener in &listeners {
         if let Ok(address) = listener.local_addr() {
-            tell(&format!("listening on http://{address}"));
+            tell(&format!("listening on {scheme}://{address}"));
         }
     }
     let history = Mutex::new(History::new(options.history_limit));
     let state = Arc::new(State {
         options,
         setups,
+        webs,
         history,
         sharing: Sharing::default(),
         board: Mutex::default(),
@@ -109,20 +129,43 @@ pub async fn serve(
     Ok(())
 }
 
-/// Reads the file again when that is asked for, and looks after keys that end.
+/// Reads both files again. Each of the two stays as it was when something is wrong with the new one.
+///
+/// # Errors
+/// What is wrong, and what stays.
+async fn reload(state: &Arc<State>) -> Result<(), String> {
+    let web = state.webs.reload().map_err(|error| stays("web configuration", &error));
+    let file = setup::reload(state).await.map_err(|error| stays("configuration", &error));
+    match (web, file) {
+        (Err(web), Err(file)) => Err(format!("{web}\n{file}")),
+        (web, file) => web.and(file),
+    }
+}
+
+fn stays(what: &str, error: &Error) -> String {
+    format!("the {what} stays as it was: {error}")
+}
+
+/// Reads the files again when that is asked for, and looks after keys that end and certificates that are renewed.
 async fn keep_up(state: &Arc<State>, reloads: &mut mpsc::Receiver<()>, tell: impl Fn(&str)) {
     let mut ticks = tokio::time::interval(KEYS);
     ticks.tick().await;
+    let mut looks = tokio::time::interval(WEB);
     loop {
         tokio::select! {
-            Some(()) = reloads.recv() => match setup::reload(state).await {
+            Some(()) = reloads.recv() => match reload(state).await {
                 Ok(()) => tell("the configuration was read again"),
-                Err(error) => tell(&format!("error: the configuration stays as it was: {error}")),
+                Err(problem) => tell(&format!("error: {problem}")),
             },
             _ = ticks.tick() => {
                 let setup = state.setups.current();
                 setup.loaded.renew_keys().await.iter().for_each(|note| tell(note));
             }
+            _ = looks.tick() => match state.webs.reload_changed() {
+                Some(Ok(())) => tell("the web configuration was read again"),
+                Some(Err(error)) => tell(&format!("error: {}", stays("web configuration", &error))),
+                None => {}
+            },
         }
     }
 }

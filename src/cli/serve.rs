@@ -10,7 +10,7 @@ use clap::builder::FalseyValueParser;
 use super::module::load;
 use super::values;
 use crate::error::{Error, usage};
-use crate::serve::Options;
+use crate::serve::{Options, check_web};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -22,7 +22,10 @@ pub struct ServeArgs {
     /// File with modules and targets; see docs/reference/config.md
     #[arg(long = "config.file", visible_alias = "config", value_name = "FILE", env = "COSPROBE_CONFIG")]
     config_file: Option<PathBuf>,
-    /// Check the file, tell every mistake in it, and end
+    /// File with TLS, passwords and headers, as Prometheus's exporters have it; see docs/reference/cli.md
+    #[arg(long = "web.config.file", value_name = "FILE", env = "COSPROBE_WEB_CONFIG")]
+    web_config_file: Option<PathBuf>,
+    /// Check the files, tell every mistake in them, and end
     #[arg(long = "config.check")]
     pub check_only: bool,
     /// Where to listen (repeatable); an address without a host, such as :9115, is all of this machine's
@@ -46,26 +49,35 @@ impl ServeArgs {
         Options {
             listen: self.listen.clone(),
             config_file: self.config_file.clone(),
+            web_config_file: self.web_config_file.clone(),
             timeout_offset: self.timeout_offset,
             history_limit: usize::from(self.history_limit),
             allow_any_target: self.allow_any_target,
         }
     }
 
-    /// Checks the file and tells what it holds.
+    /// Checks the files and tells what they hold.
     ///
     /// # Errors
-    /// Everything that is wrong with the file.
+    /// Everything that is wrong with the first that is not good.
     pub async fn checked(&self) -> Result<String, Error> {
-        let Some(path) = &self.config_file else {
-            return usage("there is nothing to check: give --config.file FILE");
-        };
-        let loaded = load(Some(path)).await?;
-        let hints = loaded.notes.iter().map(|note| format!("hint: {note}"));
-        let (modules, targets) = (loaded.modules.len(), loaded.targets.len());
-        let good =
-            format!("{} is good: {modules} modules with those that are built in, {targets} targets", path.display());
-        Ok(std::iter::once(good).chain(hints).map(|line| line + "\n").collect())
+        let mut lines = Vec::new();
+        if let Some(path) = &self.web_config_file {
+            let warning = check_web(path, &self.listen)?;
+            lines.push(format!("{} is good", path.display()));
+            lines.extend(warning);
+        }
+        if let Some(path) = &self.config_file {
+            let loaded = load(Some(path)).await?;
+            let (modules, targets) = (loaded.modules.len(), loaded.targets.len());
+            let path = path.display();
+            lines.push(format!("{path} is good: {modules} modules with those that are built in, {targets} targets"));
+            lines.extend(loaded.notes.iter().map(|note| format!("hint: {note}")));
+        }
+        if lines.is_empty() {
+            return usage("there is nothing to check: give --config.file FILE or --web.config.file FILE");
+        }
+        Ok(lines.into_iter().map(|line| line + "\n").collect())
     }
 }
 

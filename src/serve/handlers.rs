@@ -7,14 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::pages::Log;
 use super::probing::{Probed, Question, job, probed};
 use super::query::Query;
-use super::setup::{Setup, reload};
-use super::{State, guard, own, pages, schedule};
+use super::setup::Setup;
+use super::web::Admission;
+use super::{State, guard, own, pages, reload, schedule};
 use crate::exposition::{Family, Labels, Notation, render};
 use crate::report::{MetricOptions, families};
 
@@ -31,6 +32,35 @@ const LONGEST: Duration = Duration::from_mins(2);
 
 /// Answers a request; there is an answer to every one.
 pub(super) async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    let mut answer = match state.webs.admission(request.headers()).await {
+        Admission::Granted => answer_admitted(&state, &request).await,
+        Admission::Denied => {
+            state.counts.refused_passwords.add();
+            let mut refusal = text(StatusCode::UNAUTHORIZED, "name and password are needed, or they are wrong\n");
+            let challenge = HeaderValue::from_static("Basic realm=\"cosprobe\", charset=\"UTF-8\"");
+            refusal.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            refusal
+        }
+        Admission::Busy => {
+            let mut busy = text(StatusCode::SERVICE_UNAVAILABLE, "too many passwords are being checked: ask again\n");
+            busy.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            busy
+        }
+    };
+    // What the file says goes before what a page says of itself.
+    for (name, value) in &state.webs.current().headers {
+        answer.headers_mut().insert(name, value.clone());
+    }
+    Ok(answer)
+}
+
+/// What whoever asks over plain HTTP is told where TLS is spoken.
+pub(super) async fn over_plain_http() -> Result<Answer, Infallible> {
+    let told = "this service speaks HTTPS: ask with https://, which is scheme: https for Prometheus\n";
+    Ok(text(StatusCode::BAD_REQUEST, told))
+}
+
+async fn answer_admitted(state: &Arc<State>, request: &Request<Incoming>) -> Answer {
     let path = request.uri().path();
     let allowed: &[Method] =
         if path == "/-/reload" { &[Method::POST, Method::PUT] } else { &[Method::GET, Method::HEAD] };
@@ -40,29 +70,27 @@ pub(super) async fn answer(state: Arc<State>, request: Request<Incoming>) -> Res
         refusal
             .headers_mut()
             .insert(ALLOW, HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("GET")));
-        return Ok(refusal);
+        return refusal;
     }
     let query = Query::of(request.uri().query());
-    let notation = notation(&request);
-    Ok(match path {
-        "/probe" => probe(&state, &request, &query, notation).await.unwrap_or_else(|refusal| refusal),
-        "/metrics" => metrics(&[own::families(&state), schedule::families(&state)].concat(), notation),
+    let notation = notation(request);
+    match path {
+        "/probe" => probe(state, request, &query, notation).await.unwrap_or_else(|refusal| refusal),
+        "/metrics" => metrics(&[own::families(state), schedule::families(state)].concat(), notation),
         "/config" => text(StatusCode::OK, state.setups.current().loaded.text.clone()),
         "/-/healthy" => text(StatusCode::OK, "Healthy\n"),
-        "/-/reload" => match reload(&state).await {
+        "/-/reload" => match reload(state).await {
             Ok(()) => text(StatusCode::OK, "the configuration was read again\n"),
-            Err(error) => {
-                text(StatusCode::INTERNAL_SERVER_ERROR, format!("the configuration stays as it was: {error}\n"))
-            }
+            Err(problem) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{problem}\n")),
         },
-        "/" => page(pages::overview(&state)),
-        "/logs" => match pages::log(&state, &query) {
+        "/" => page(pages::overview(state)),
+        "/logs" => match pages::log(state, &query) {
             Some(Log::Text(log)) => text(StatusCode::OK, log),
             Some(Log::Html(log)) => page(log),
             None => text(StatusCode::NOT_FOUND, "there is no such probe any more: see /\n"),
         },
         _ => text(StatusCode::NOT_FOUND, "there is no such page: see /\n"),
-    })
+    }
 }
 
 /// Takes the probe that is asked for.

@@ -28,6 +28,8 @@ pub(super) struct Counts {
     pub(super) refused_targets: Count,
     pub(super) refused_probes: Count,
     pub(super) refused_connections: Count,
+    pub(super) refused_passwords: Count,
+    pub(super) failed_handshakes: Count,
 }
 
 impl Counts {
@@ -90,7 +92,24 @@ pub(super) fn families(state: &State) -> Vec<Family> {
             "Connections that were closed because there were too many",
             &state.counts.refused_connections,
         ),
+        counted(
+            "cosprobe_refused_passwords",
+            "Requests without a name and password that are right",
+            &state.counts.refused_passwords,
+        ),
+        counted(
+            "cosprobe_failed_handshakes",
+            "TLS handshakes with clients that failed",
+            &state.counts.failed_handshakes,
+        ),
     ];
+    families.extend(state.webs.was_successful().map(|was_successful| {
+        gauge(
+            "cosprobe_web_config_last_reload_successful",
+            "Whether the last reading of the web configuration and its files was successful",
+            f64::from(was_successful),
+        )
+    }));
     families.extend(process(gauge));
     families
 }

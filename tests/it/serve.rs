@@ -3,6 +3,7 @@
 mod howto;
 mod load;
 pub(crate) mod service;
+mod web;
 
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};

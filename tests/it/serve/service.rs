@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,10 @@ pub(crate) struct Service {
     child: Child,
     pub(crate) address: SocketAddr,
     home: TempDir,
+    /// What was told before it listened.
+    pub(crate) before: Vec<String>,
+    /// What is told since then.
+    after: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Service {
@@ -92,12 +96,14 @@ impl Service {
         let (sender, receiver) = mpsc::channel();
         // Read to its end, so that the service never waits for a reader.
         thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        let mut before = Vec::new();
         let address = loop {
             match receiver.recv_timeout(MOST) {
                 Ok(line) => {
-                    if let Some((_, address)) = line.split_once("listening on http://") {
-                        break address.parse().unwrap();
+                    if let Some((_, address)) = line.split_once("listening on ") {
+                        break address.split_once("://").unwrap().1.parse().unwrap();
                     }
+                    before.push(line);
                 }
                 Err(problem) => {
                     child.kill().unwrap();
@@ -105,11 +111,16 @@ impl Service {
                 }
             }
         };
-        Self { child, address, home }
+        Self { child, address, home, before, after: Mutex::new(receiver) }
     }
 
     pub(crate) fn file(&self) -> PathBuf {
         self.home.path().join("cosprobe.toml")
+    }
+
+    /// What has been told since it listens and was not asked for yet.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.after.lock().unwrap().try_iter().collect()
     }
 
     pub(crate) fn process(&self) -> u32 {
@@ -162,7 +173,7 @@ pub(crate) fn head(method: &str, path: &str, lines: &str) -> String {
 }
 
 /// Reads an answer to the end of its connection.
-pub(crate) fn answer(mut stream: TcpStream) -> Answer {
+pub(crate) fn answer(mut stream: impl Read) -> Answer {
     let mut bytes = Vec::new();
     // Whoever sends too much may be reset behind the answer; what came by then counts.
     let ended = stream.read_to_end(&mut bytes);
