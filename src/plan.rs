@@ -96,14 +96,19 @@ fn probed<'a>(config: &'a Config, evidence: &'a Evidence) -> impl Iterator<Item 
     config.targets.iter().filter(move |target| wanted.contains(target.host.as_str()))
 }
 
-/// The targets that are names and not addresses.
+/// The targets whose names have to be looked up.
 fn names(config: &Config) -> impl Iterator<Item = &Target> {
-    config.targets.iter().filter(|target| target.address().is_none())
+    config.targets.iter().filter(|target| known_address(target, config).is_none())
+}
+
+/// The address of a target that is one, or for whose name one is given.
+fn known_address(target: &Target, config: &Config) -> Option<IpAddr> {
+    target.address().or(config.questions.given_address)
 }
 
 /// The addresses of an endpoint, each once, with the observation that gave it first.
 fn found_addresses(target: &Target, config: &Config, evidence: &Evidence) -> Vec<(IpAddr, Option<ObservationId>)> {
-    if let Some(address) = target.address() {
+    if let Some(address) = known_address(target, config) {
         return vec![(address, None)];
     }
     let mut seen = BTreeSet::new();
@@ -202,6 +207,7 @@ fn is_unusable(target: &Target, config: &Config, peer: SocketAddr) -> bool {
     let scope = addr::scope_of(peer.ip());
     target.role.is_cos_host()
         && matches!(scope, AddressScope::Sinkhole | AddressScope::Reserved)
+        && config.questions.given_address != Some(peer.ip())
         && redirect(config, &target.host, peer).is_none()
 }
 

@@ -120,7 +120,7 @@ impl DnsArgs {
                 Some(_) => NameServers { extra: self.lookup.given_servers()?, ..watched() },
                 None => compared,
             },
-            questions: Questions { tries: self.tries, client_subnet: self.ecs },
+            questions: Questions { tries: self.tries, client_subnet: self.ecs, given_address: None },
             files: SystemFiles::default(),
             metadata: match self.watch_resolution {
                 Some(_) => MetadataService { when: When::Never, ..MetadataService::default() },

@@ -11,6 +11,7 @@ mod schema;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use super::check::Job;
 use super::input::read_text;
 use super::key::Chosen;
-use crate::config::Config;
+use crate::config::{Config, When};
 use crate::diagnose::Severity;
 use crate::error::{Error, usage};
 use crate::settings::{Mistake, ProbeKind, StatusCodes, Window, masked};
@@ -117,6 +118,33 @@ impl Module {
         }
         let Chosen { credential, searched, notes, .. } = key;
         Ok(Job { config, credential, searched, notes, labels: BTreeMap::new() })
+    }
+
+    /// The same for an address of which the name is known. Nothing is asked for at name servers: neither for that name, nor for others
+    /// to compare with.
+    ///
+    /// # Errors
+    /// What is wrong with name or address, or that the key is missing.
+    pub fn job_at(&self, named: &str, address: IpAddr, region: Option<&str>, timeout: Duration) -> Result<Job, Error> {
+        if self.kind == ProbeKind::Dns {
+            let name = &self.name;
+            return usage(format!(
+                "module {name} asks name servers and connects to no address: give the name as target"
+            ));
+        }
+        if !self.template.family.allows(address) {
+            let name = &self.name;
+            return usage(format!(
+                "module {name} does not use the family of {address}: give another address or module"
+            ));
+        }
+        let mut job = self.job_in(named, region, timeout)?;
+        let config = &mut job.config;
+        config.questions.given_address = Some(address);
+        config.control = When::Never;
+        config.search_regions = false;
+        config.stages = build::stages_for_address(self.kind).unwrap_or(config.stages);
+        Ok(job)
     }
 
     /// The key, or why it cannot be had.

@@ -1,6 +1,6 @@
 //! How names are looked up, and what tells about this machine.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -51,6 +51,8 @@ pub struct Questions {
     pub tries: u16,
     /// The network of a client that answers are wanted for (RFC 7871).
     pub client_subnet: Option<IpNet>,
+    /// The address of the targets, whose names are then not asked for.
+    pub given_address: Option<IpAddr>,
 }
 
 /// The files that say how this machine looks names up.

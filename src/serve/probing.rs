@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use super::setup::Setup;
 use super::{State, locked};
 use crate::cli::{Job, Module};
-use crate::config::ConnectTo;
 use crate::error::{Error, usage};
 use crate::evidence::{Authentication, Purpose, Stage};
 use crate::report::{Report, has_passed};
@@ -71,9 +70,7 @@ pub(super) fn job(module: &Module, question: &Question, timeout: Duration) -> Re
         ));
     };
     let named = port.map_or_else(|| hostname.clone(), |port| format!("{hostname}:{port}"));
-    let mut job = module.job_in(&named, region, timeout)?;
-    job.config.connect_to.insert(0, ConnectTo { host: hostname.clone(), port: None, to: ip, to_port: None });
-    Ok(job)
+    module.job_at(&named, ip, region, timeout)
 }
 
 /// The address of a target that is one, and its port.

@@ -9,6 +9,11 @@ use crate::report::Report;
 
 /// One probe of the lab with a module of a kind; the keys of the module stand below the way to the lab.
 fn probe(scenario: &str, keys: &str) -> (Report, Calls) {
+    probe_at(scenario, keys, false)
+}
+
+/// The same, by the first address of the lab where that is given and the name not asked for.
+fn probe_at(scenario: &str, keys: &str, is_given: bool) -> (Report, Calls) {
     block_on(async {
         let lab = Lab::start(find(scenario).unwrap()).await.unwrap();
         let rule = |rule: &crate::config::ConnectTo| {
@@ -23,7 +28,12 @@ fn probe(scenario: &str, keys: &str) -> (Report, Calls) {
         if let (Some(key), Some(own), true) = (&module.key, lab.key(), module.signed) {
             key.take(Ok(chosen(own.secret_id, own.secret_key, None))).unwrap();
         }
-        let job = module.job(lab.target(), MINUTE).unwrap();
+        let job = if is_given {
+            let address = lab.connect_to()[0].host.parse().unwrap();
+            module.job_at(lab.target(), address, None, MINUTE).unwrap()
+        } else {
+            module.job(lab.target(), MINUTE).unwrap()
+        };
         let none = std::future::pending();
         let report = crate::check(job.config, job.credential, BTreeMap::new(), none, |_| {}).await.unwrap();
         (report, lab.calls())
@@ -71,4 +81,18 @@ fn a_check_does_everything() {
     let (report, calls) = probe("healthy-public", "anonymous = true\nmetadata = \"never\"");
     assert!(report.evidence.iter().any(|observation| observation.stage == Stage::PathMtu));
     assert!(calls.connections >= 5 * peers(&report), "{calls:?}");
+}
+
+#[test]
+fn the_name_of_a_given_address_is_not_asked_for() {
+    let check = "anonymous = true\nmetadata = \"never\"\nsearch_regions = true\ncontrol = \"always\"";
+    for keys in ["probe = \"connect\"", "probe = \"head\"", check] {
+        let (report, calls) = probe_at("healthy-public", keys, true);
+        assert!(report.evidence.iter().all(|observation| observation.stage != Stage::Resolve), "{keys}");
+        assert_eq!(report.verdict.status, crate::diagnose::Status::Healthy, "{keys}: {:?}", report.verdict);
+        assert_eq!(calls.dns, 0, "{keys}");
+        assert!(calls.connections > 0 && peers(&report) > 0, "{keys}: {calls:?}");
+        let refused = probe_at("all-refused", keys, true).0;
+        assert!(codes(&refused).iter().all(|code| code.starts_with("TCP")) && !codes(&refused).is_empty(), "{keys}");
+    }
 }
