@@ -36,7 +36,7 @@ pub use path::{TraceDocument, mtr_json, path_tables, trace_json};
 pub use ping::{
     AddressChange, PingDocument, PingFormat, PingRun, Pinged, address_line, ping_end, ping_head, ping_line,
 };
-pub use prometheus::{MetricOptions, families, has_passed};
+pub use prometheus::{MetricOptions, families, has_passed, not_probed};
 pub use redact::{Redaction, redact};
 pub use schema::{schema, schema_of};
 pub use table::latency;

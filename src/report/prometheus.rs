@@ -47,6 +47,16 @@ fn label_name(name: &str) -> String {
     }
 }
 
+/// The metric that tells whether a probe succeeded, and what it means.
+const SUCCESS: (&str, &str) = ("probe_success", "Whether the probe succeeded");
+
+/// What is told of a target where no probe could be taken: that none succeeded.
+pub fn not_probed(labels: Labels) -> Family {
+    let mut family = Family::gauge(SUCCESS.0, SUCCESS.1);
+    family.add(labels, 0.0);
+    family
+}
+
 /// Everything that a report says in numbers.
 pub fn families(report: &Report, options: &MetricOptions) -> Vec<Family> {
     let mut all: Vec<Family> = Vec::new();
@@ -91,7 +101,7 @@ impl<'a> Of<'a> {
     fn families(&self, options: &MetricOptions) -> Vec<Family> {
         let success = options.success.unwrap_or_else(|| has_passed(self.report, self.target, options.fail_on));
         let mut families = vec![
-            self.one("probe_success", "Whether the probe succeeded", f64::from(success)),
+            self.one(SUCCESS.0, SUCCESS.1, f64::from(success)),
             self.one("probe_duration_seconds", "How long the probe took", self.duration()),
         ];
         self.network(&mut families);

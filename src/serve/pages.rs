@@ -25,10 +25,12 @@ pub(super) fn overview(state: &State) -> String {
         let row = |series: &&Series| Row {
             scheduled: series.scheduled.clone(),
             last: series.last.clone(),
+            obstacle: series.obstacle.clone(),
             round_trips: series.round_trips.iter().copied().collect(),
         };
-        let (shown, left_out) = overview::chosen(&board.series, |series| series.last.as_deref());
-        let counts = overview::counts(board.series.iter().map(|series| series.last.as_deref()));
+        let known = |series: &Series| overview::State::of(series.last.as_deref(), series.obstacle.as_deref());
+        let (shown, left_out) = overview::chosen(&board.series, known);
+        let counts = overview::counts(board.series.iter().map(known));
         (shown.iter().map(row).collect(), counts, left_out)
     };
     let probes = locked(&state.history).newest_first().take(overview::MOST_PROBES).cloned().collect();

@@ -13,8 +13,9 @@ use super::handlers::of_probe;
 use super::probing::{Probed, Question, job, probed};
 use super::setup::Setup;
 use super::{State, locked};
-use crate::cli::Scheduled;
+use crate::cli::{Job, Scheduled};
 use crate::exposition::{Family, Kind, Labels};
+use crate::report::not_probed;
 
 /// Upper bounds of the buckets of round trips, in seconds: from a neighbour in the same building to the other side of the world.
 const BOUNDS: [f64; 14] = [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
@@ -32,6 +33,8 @@ pub(super) struct Board {
 pub(super) struct Series {
     pub(super) scheduled: Scheduled,
     pub(super) last: Option<Arc<Probed>>,
+    /// Why it cannot be probed now, such as that the key of its module cannot be had.
+    pub(super) obstacle: Option<String>,
     /// The last round trips in microseconds; `None`: nobody answered.
     pub(super) round_trips: VecDeque<Option<u64>>,
     histogram: Histogram,
@@ -56,7 +59,7 @@ impl Histogram {
 
 impl Series {
     fn new(scheduled: Scheduled) -> Self {
-        Self { scheduled, last: None, round_trips: VecDeque::new(), histogram: Histogram::default() }
+        Self { scheduled, last: None, obstacle: None, round_trips: VecDeque::new(), histogram: Histogram::default() }
     }
 
     fn is_of(&self, other: &Scheduled) -> bool {
@@ -87,6 +90,13 @@ impl Series {
 }
 
 impl Board {
+    /// Takes why a target cannot be probed now; `None`: it can.
+    fn take_obstacle(&mut self, at: usize, obstacle: Option<String>) {
+        if let Some(series) = self.series.get_mut(at) {
+            series.obstacle = obstacle;
+        }
+    }
+
     /// Takes what came of a target.
     pub(super) fn take(&mut self, at: usize, probed: &Arc<Probed>) {
         if let Some(series) = self.series.get_mut(at) {
@@ -104,7 +114,8 @@ pub(super) fn start(state: &Arc<State>) {
     for (at, scheduled) in setup.loaded.targets.iter().enumerate() {
         let known = before.iter().position(|series| series.is_of(scheduled)).map(|place| before.swap_remove(place));
         let kept = known.map(|series| Series { scheduled: scheduled.clone(), ..series });
-        board.series.push(kept.unwrap_or_else(|| Series::new(scheduled.clone())));
+        let series = kept.unwrap_or_else(|| Series::new(scheduled.clone()));
+        board.series.push(Series { obstacle: job_of(&setup, scheduled).err(), ..series });
         board.tasks.spawn(keep_probing(Arc::clone(state), Arc::clone(&setup), scheduled.clone(), at));
     }
 }
@@ -115,24 +126,33 @@ pub(super) fn stop(state: &State) {
 }
 
 async fn keep_probing(state: Arc<State>, setup: Arc<Setup>, scheduled: Scheduled, at: usize) {
-    let Some(module) = setup.loaded.modules.get(&scheduled.module) else { return };
     let begin = Instant::now() + scheduled.interval.mul_f64(place_in_interval(&scheduled));
     let mut ticks = tokio::time::interval_at(begin, scheduled.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        let question = Question {
-            module: scheduled.module.clone(),
-            target: scheduled.target.clone(),
-            hostname: None,
-            region: scheduled.region.clone(),
+        let (question, job) = match job_of(&setup, &scheduled) {
+            Ok(begun) => begun,
+            Err(obstacle) => {
+                // A key that cannot be had now may be there the next time.
+                locked(&state.board).take_obstacle(at, Some(obstacle));
+                continue;
+            }
         };
-        // A key that cannot be had now may be there the next time.
-        let Ok(job) = job(module, &question, scheduled.interval) else { continue };
+        locked(&state.board).take_obstacle(at, None);
         if let Ok(probed) = probed(&state, &setup, question, job).await {
             locked(&state.board).take(at, &probed);
         }
     }
+}
+
+/// What is asked for a target and what is done for it, or why nothing can be.
+fn job_of(setup: &Setup, scheduled: &Scheduled) -> Result<(Question, Job), String> {
+    let Scheduled { target, module, region, interval, .. } = scheduled;
+    let question = Question { module: module.clone(), target: target.clone(), hostname: None, region: region.clone() };
+    let module = setup.loaded.modules.get(module).ok_or("there is no such module")?;
+    let job = job(module, &question, *interval).map_err(|error| error.to_string())?;
+    Ok((question, job))
 }
 
 /// Where in its interval a target is probed, from 0 to 1: another place in every process.
@@ -152,21 +172,32 @@ pub(super) fn families(state: &State) -> Vec<Family> {
         "Time from SYN to SYN-ACK by the kernel, of all probes of a target since the service began",
         Kind::Histogram,
     );
+    let mut ready =
+        Family::gauge("cosprobe_target_ready", "Whether what a probe of the target needs is there, such as a key");
     for series in &board.series {
-        let Some(last) = &series.last else { continue };
-        for family in of_probe(&setup, last, series.labels()) {
+        let mut labels: Labels =
+            setup.loaded.labels.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect();
+        labels.extend(series.labels());
+        ready.add(labels.clone(), f64::from(series.obstacle.is_none()));
+        let families = match (&series.obstacle, &series.last) {
+            // What was measured before says nothing about now.
+            (Some(_), _) => vec![not_probed(labels.clone())],
+            (None, Some(last)) => of_probe(&setup, last, series.labels()),
+            (None, None) => continue,
+        };
+        for family in families {
             match all.iter_mut().find(|earlier| earlier.is_same_metric(&family)) {
                 Some(earlier) => earlier.absorb(family),
                 None => all.push(family),
             }
         }
-        let mut labels: Labels =
-            setup.loaded.labels.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect();
-        labels.extend(series.labels());
-        let Histogram { at_most, count, sum } = &series.histogram;
-        let buckets: Vec<(f64, u64)> = BOUNDS.into_iter().zip(at_most.iter().copied()).collect();
-        round_trips.add_histogram(&labels, &buckets, *count, *sum);
+        if series.last.is_some() {
+            let Histogram { at_most, count, sum } = &series.histogram;
+            let buckets: Vec<(f64, u64)> = BOUNDS.into_iter().zip(at_most.iter().copied()).collect();
+            round_trips.add_histogram(&labels, &buckets, *count, *sum);
+        }
     }
+    all.push(ready);
     all.push(round_trips);
     all
 }

@@ -155,6 +155,29 @@ fn the_targets_of_the_file_are_probed_before_and_after_a_reload() {
 }
 
 #[test]
+fn a_target_without_its_key_is_shown_with_the_reason() {
+    let listener = silent();
+    let port = listener.local_addr().unwrap().port();
+    let signing = "[modules.signing]\nprobe = \"head\"\n\n[[targets]]\ntarget = \"examplebucket-1250000000\"\n\
+                   region = \"ap-guangzhou\"\nmodule = \"signing\"\ninterval = \"1h\"\n\n";
+    let service = Service::start(&format!("{signing}{}", config(port).replace("[labels]\nsite = \"gz-3\"\n\n", "")));
+    let metrics = service.get("/metrics");
+    let labels = ["module=\"signing\"", "target=\"examplebucket-1250000000\"", "bucket_region=\"ap-guangzhou\""];
+    assert_eq!(metrics.sample("probe_success", &labels), Some(0.0), "{metrics:?}");
+    assert_eq!(metrics.sample("cosprobe_target_ready", &labels), Some(0.0), "{metrics:?}");
+    assert_eq!(metrics.sample("cosprobe_target_ready", &["module=\"tcp_connect\""]), Some(1.0), "{metrics:?}");
+    checked_by_promtool(&metrics.body);
+    let page = service.get("/").body;
+    assert!(page.contains("✗ it cannot be probed: module signing signs and there is no key"), "{page}");
+    // What needs no key can be probed.
+    let file = std::fs::read_to_string(service.file()).unwrap();
+    std::fs::write(service.file(), file.replace("probe = \"head\"", "probe = \"head\"\nanonymous = true")).unwrap();
+    assert_eq!(service.request("POST", "/-/reload", "").status, 200);
+    assert_eq!(service.metric("cosprobe_target_ready", &labels), Some(1.0));
+    assert_eq!(service.metric("probe_success", &labels), None);
+}
+
+#[test]
 fn a_bucket_is_checked_in_full() {
     let lab = RunningLab::start("healthy-private");
     let module = format!("{}anonymous = true\n", lab_module(&lab));

@@ -40,13 +40,17 @@ pub(super) struct Overview {
 pub(super) struct Row {
     pub(super) scheduled: Scheduled,
     pub(super) last: Option<Arc<Probed>>,
+    /// Why it cannot be probed now.
+    pub(super) obstacle: Option<String>,
     pub(super) round_trips: Vec<Option<u64>>,
 }
 
 /// How a target fares, the most pressing first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+pub(super) enum State {
     Failing,
+    /// No probe can be taken.
+    Hindered,
     FailingInMaintenance,
     Remarkable,
     NotProbed,
@@ -58,6 +62,7 @@ enum State {
 pub(super) struct Counts {
     all: usize,
     failing: usize,
+    hindered: usize,
     in_maintenance: usize,
     remarkable: usize,
     not_probed: usize,
@@ -72,8 +77,10 @@ pub(super) struct LeftOut {
 }
 
 impl State {
-    fn of(last: Option<&Probed>) -> Self {
+    /// How a target fares by its last probe and by what hinders the next.
+    pub(super) fn of(last: Option<&Probed>, obstacle: Option<&str>) -> Self {
         match last {
+            _ if obstacle.is_some() => Self::Hindered,
             None => Self::NotProbed,
             Some(Probed { success: false, maintenance: None, .. }) => Self::Failing,
             Some(Probed { success: false, .. }) => Self::FailingInMaintenance,
@@ -83,17 +90,18 @@ impl State {
     }
 
     const fn is_failing(self) -> bool {
-        matches!(self, Self::Failing | Self::FailingInMaintenance)
+        matches!(self, Self::Failing | Self::Hindered | Self::FailingInMaintenance)
     }
 }
 
 /// How many targets fare how.
-pub(super) fn counts<'a>(all: impl Iterator<Item = Option<&'a Probed>>) -> Counts {
+pub(super) fn counts(all: impl Iterator<Item = State>) -> Counts {
     let mut counts = Counts::default();
-    for last in all {
+    for state in all {
         counts.all += 1;
-        *match State::of(last) {
+        *match state {
             State::Failing => &mut counts.failing,
+            State::Hindered => &mut counts.hindered,
             State::FailingInMaintenance => &mut counts.in_maintenance,
             State::Remarkable => &mut counts.remarkable,
             State::NotProbed => &mut counts.not_probed,
@@ -104,8 +112,8 @@ pub(super) fn counts<'a>(all: impl Iterator<Item = Option<&'a Probed>>) -> Count
 }
 
 /// Those that are shown, in their order, and how many are not.
-pub(super) fn chosen<T>(all: &[T], last: impl Fn(&T) -> Option<&Probed>) -> (Vec<&T>, LeftOut) {
-    let mut sorted: Vec<(State, &T)> = all.iter().map(|one| (State::of(last(one)), one)).collect();
+pub(super) fn chosen<T>(all: &[T], state: impl Fn(&T) -> State) -> (Vec<&T>, LeftOut) {
+    let mut sorted: Vec<(State, &T)> = all.iter().map(|one| (state(one), one)).collect();
     sorted.sort_by_key(|(state, _)| *state);
     let failing = sorted.iter().filter(|(state, _)| state.is_failing()).count();
     let left_out = LeftOut {
@@ -189,6 +197,7 @@ impl Counts {
     fn told(&self) -> String {
         let parts = [
             (self.failing, "failing"),
+            (self.hindered, "that cannot be probed"),
             (self.in_maintenance, "failing in maintenance"),
             (self.remarkable, "with findings"),
             (self.not_probed, "not probed yet"),
@@ -204,11 +213,12 @@ impl Counts {
 impl Row {
     fn show(&self, now: Timestamp) -> Markup {
         let Scheduled { target, module, region, labels, .. } = &self.scheduled;
-        let state = State::of(self.last.as_deref());
+        let state = State::of(self.last.as_deref(), self.obstacle.as_deref());
         html! {
             li.target.(class(state)) {
                 div.state {
                     @match &self.last {
+                        _ if self.obstacle.is_some() => span.badge { "✗ not probed" },
                         None => span.badge { "– not probed yet" },
                         Some(last) => {
                             (status(last))
@@ -220,7 +230,8 @@ impl Row {
                     b { (target) } " " small { (module) }
                     @if let Some(region) = region { " " small { (region) } }
                     @for (name, value) in labels { " " small.label { (name) "=" (value) } }
-                    @if let Some(last) = &self.last {
+                    @if let Some(obstacle) = &self.obstacle { p.fault { "✗ it cannot be probed: " (obstacle) } }
+                    @else if let Some(last) = &self.last {
                         @if !last.success { p.fault { "✗ the probe failed" } }
                         @if let Some(reason) = &last.maintenance { p.maintenance { "⚙ maintenance: " (reason) } }
                         p { (reason(last)) }
@@ -248,7 +259,7 @@ impl Row {
 
 const fn class(state: State) -> &'static str {
     match state {
-        State::Failing => "error",
+        State::Failing | State::Hindered => "error",
         State::FailingInMaintenance | State::Remarkable => "warning",
         State::NotProbed => "unknown",
         State::Good => "good",

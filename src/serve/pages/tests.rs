@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::overview::{LeftOut, Overview, Row, chosen, counts};
+use super::overview::{LeftOut, Overview, Row, State, chosen, counts};
 use crate::cli::Scheduled;
 use crate::report::Report;
 use crate::serve::probing::{Probed, Question};
@@ -28,11 +28,11 @@ fn row(target: &str, last: Option<Arc<Probed>>) -> Row {
         labels: BTreeMap::new(),
         region: None,
     };
-    Row { scheduled, last, round_trips: vec![Some(200), None, Some(300)] }
+    Row { scheduled, last, obstacle: None, round_trips: vec![Some(200), None, Some(300)] }
 }
 
 fn page(rows: Vec<Row>, probes: Vec<(u64, Arc<Probed>)>) -> String {
-    let counts = counts(rows.iter().map(|row| row.last.as_deref()));
+    let counts = counts(rows.iter().map(|row| State::of(row.last.as_deref(), row.obstacle.as_deref())));
     let (now, left_out) = (Timestamp::UNIX_EPOCH, LeftOut::default());
     Overview { rows, counts, left_out, probes, stale_since: None, now }.render()
 }
@@ -79,17 +79,30 @@ fn nothing_from_files_or_the_network_becomes_markup() {
 }
 
 #[test]
+fn a_target_that_cannot_be_probed_is_shown_with_the_reason_and_not_with_what_was() {
+    let mut hindered = row("bucket.example", Some(probed("healthy-public", true, None)));
+    hindered.obstacle = Some("there is no key <here>".to_owned());
+    let shown = page(vec![hindered], Vec::new());
+    for expected in
+        ["1 target: 1 that cannot be probed", "✗ not probed", "✗ it cannot be probed: there is no key &lt;here&gt;"]
+    {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    assert!(!shown.contains("healthy"), "{shown}");
+}
+
+#[test]
 fn failing_targets_come_first_and_a_fleet_is_cut_to_what_a_browser_shows() {
     let (good, bad) = (probed("healthy-public", true, None), probed("tls-untrusted", false, None));
     let planned = probed("tls-untrusted", false, Some("planned"));
     let remarkable = probed("tls-untrusted", true, None);
     let all = [Some(&good), None, Some(&remarkable), Some(&planned), Some(&bad)];
-    let (shown, left_out) = chosen(&all, |last| last.map(Arc::as_ref));
+    let (shown, left_out) = chosen(&all, |last| State::of(last.map(Arc::as_ref), None));
     let order: Vec<_> =
         shown.iter().map(|one| all.iter().position(|other| std::ptr::eq(*one, other)).unwrap()).collect();
     assert_eq!((order, left_out), (vec![4, 3, 2, 1, 0], LeftOut::default()));
     let fleet: Vec<_> = (0..10_000).map(|at| if at % 10 == 0 { Some(&bad) } else { Some(&good) }).collect();
-    let (shown, left_out) = chosen(&fleet, |last| last.map(Arc::as_ref));
+    let (shown, left_out) = chosen(&fleet, |last| State::of(last.map(Arc::as_ref), None));
     assert_eq!((shown.len(), left_out), (700, LeftOut { failing: 500, others: 8800 }));
     assert!(shown[..500].iter().all(|last| last.is_some_and(|probed| !probed.success)));
 }
