@@ -55,9 +55,9 @@ pub(super) async fn answer(state: Arc<State>, request: Request<Incoming>) -> Res
 }
 
 /// What whoever asks over plain HTTP is told where TLS is spoken.
-pub(super) async fn over_plain_http() -> Result<Answer, Infallible> {
+pub(super) fn over_plain_http() -> Answer {
     let told = "this service speaks HTTPS: ask with https://, which is scheme: https for Prometheus\n";
-    Ok(text(StatusCode::BAD_REQUEST, told))
+    text(StatusCode::BAD_REQUEST, told)
 }
 
 async fn answer_admitted(state: &Arc<State>, request: &Request<Incoming>) -> Answer {

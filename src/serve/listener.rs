@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -109,7 +109,7 @@ async fn connection(stream: TcpStream, state: Arc<State>, stopped: watch::Receiv
             // A handshake that fails is the client's affair; that many do is the service's.
             Some(Err(_)) | None => state.counts.failed_handshakes.add(),
         },
-        Ok((stream, false)) => serve(stream, ends, |_| handlers::over_plain_http()).await,
+        Ok((stream, false)) => serve(stream, ends, |_| std::future::ready(Ok(handlers::over_plain_http()))).await,
         Err(_) => {}
     }
 }
@@ -147,12 +147,14 @@ where
     F: Future<Output = Result<Answer, Infallible>>,
 {
     let has_asked = AtomicBool::new(false);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
+        // No path takes a body. What is behind one that was not read must never be taken for a request.
+        let has_body = !request.body().is_end_stream();
         let (answer, changes) = (answer(request), ends.changes.clone());
         async move {
             let mut answer = answer.await?;
-            if changes.has_changed().unwrap_or(false) {
+            if has_body || changes.has_changed().unwrap_or(false) {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)

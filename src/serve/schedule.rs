@@ -132,7 +132,7 @@ async fn keep_probing(state: Arc<State>, setup: Arc<Setup>, scheduled: Scheduled
     loop {
         ticks.tick().await;
         let (question, job) = match job_of(&setup, &scheduled) {
-            Ok(begun) => begun,
+            Ok(both) => both,
             Err(obstacle) => {
                 // A key that cannot be had now may be there the next time.
                 locked(&state.board).take_obstacle(at, Some(obstacle));

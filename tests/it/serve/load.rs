@@ -4,8 +4,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use proptest::prelude::*;
-
 use super::service::{Service, answer, eventually, head, silent};
 use crate::support::signal;
 
@@ -128,31 +126,4 @@ fn a_request_that_trickles_in_is_cut_off() {
     let took = begun.elapsed();
     assert!(took > Duration::from_secs(9) && took < Duration::from_secs(13), "{took:?}");
     assert_eq!(service.get("/-/healthy").status, 200);
-}
-
-#[test]
-fn nothing_that_is_sent_ends_it() {
-    let (mut service, _slow, _quick) = slow_service();
-    let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
-    let text = || proptest::collection::vec(any::<u8>(), 0..200);
-    let word = "[ -~]{0,60}";
-    let cases = (prop_oneof!["GET", "POST", "PUT", "HEAD", "[A-Z]{1,9}"], word, word, text(), any::<bool>());
-    let address = service.address;
-    let mut runner = proptest::test_runner::TestRunner::new(config);
-    let tried = runner.run(&cases, |(method, path, value, bytes, is_whole)| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        let mut request = bytes.clone();
-        if is_whole {
-            let lines = format!("X-Prometheus-Scrape-Timeout-Seconds: {value}\r\nAccept: {value}\r\n");
-            request = head(&method, &format!("/probe?target={path}"), &lines).into_bytes();
-            request.extend(&bytes);
-        }
-        // The service may hang up at any time.
-        let _ = stream.write_all(&request);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-        Ok(())
-    });
-    tried.unwrap();
-    assert_eq!(service.get("/-/healthy").status, 200);
-    assert_eq!(service.ended(), None);
 }

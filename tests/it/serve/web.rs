@@ -260,7 +260,9 @@ fn a_renewed_certificate_is_served_under_load_without_a_failure() {
             if ask {
                 signal("HUP", service.process());
             }
-            clients.into_iter().for_each(|client| client.join().unwrap());
+            for client in clients {
+                client.join().unwrap();
+            }
         });
     }
 }
