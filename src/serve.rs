@@ -43,6 +43,10 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// The file with TLS, passwords and headers; without it everybody may ask over plain HTTP.
     pub web_config_file: Option<PathBuf>,
+    /// Where its paths begin, such as `/cos`; empty: at the root.
+    pub route_prefix: String,
+    /// Where its links begin, which is what a proxy in front makes of that.
+    pub link_prefix: String,
     /// What is taken off the time that Prometheus gives, for the way of the answer.
     pub timeout_offset: Duration,
     /// Probes that are kept to be looked at; as many failed ones are kept besides.

@@ -32,6 +32,12 @@ pub struct ServeArgs {
     #[arg(long = "web.listen-address", value_name = "ADDRESS", env = "COSPROBE_LISTEN_ADDRESS", value_delimiter = ',',
         default_value = "127.0.0.1:9115", value_parser = listen_address)]
     listen: Vec<SocketAddr>,
+    /// Where its paths begin, such as /cos; without it, where those of --web.external-url do
+    #[arg(long = "web.route-prefix", value_name = "PATH", env = "COSPROBE_ROUTE_PREFIX", value_parser = prefix)]
+    route_prefix: Option<String>,
+    /// The URL under which others reach it, such as through a proxy; the links of its pages begin with the path
+    #[arg(long = "web.external-url", value_name = "URL", env = "COSPROBE_EXTERNAL_URL", value_parser = external_path)]
+    external_path: Option<String>,
     /// What is taken off the time that Prometheus gives for a scrape
     #[arg(long, value_name = "TIME", default_value = "0.5", value_parser = values::duration)]
     timeout_offset: Duration,
@@ -46,7 +52,11 @@ pub struct ServeArgs {
 impl ServeArgs {
     /// How to serve.
     pub fn options(&self) -> Options {
+        let route_prefix = self.route_prefix.as_ref().or(self.external_path.as_ref());
+        let link_prefix = self.external_path.as_ref().or(self.route_prefix.as_ref());
         Options {
+            route_prefix: route_prefix.cloned().unwrap_or_default(),
+            link_prefix: link_prefix.cloned().unwrap_or_default(),
             listen: self.listen.clone(),
             config_file: self.config_file.clone(),
             web_config_file: self.web_config_file.clone(),
@@ -85,4 +95,49 @@ impl ServeArgs {
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let whole = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
     whole.parse().map_err(|_| "it should be an address with a port, such as 127.0.0.1:9115 or :9115".to_owned())
+}
+
+/// The beginning of paths, without a slash at its end; empty: the root.
+fn prefix(text: &str) -> Result<String, String> {
+    let path = text.trim_matches('/');
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+    if !path.chars().all(is_usual)
+        || path.split('/').any(|part| matches!(part, "." | "..") || part.is_empty() && !path.is_empty())
+    {
+        return Err("it should be a path of letters, digits, - . _ and ~, such as /cos".to_owned());
+    }
+    Ok(if path.is_empty() { String::new() } else { format!("/{path}") })
+}
+
+/// The path of a URL.
+fn external_path(text: &str) -> Result<String, String> {
+    let form = || "it should be a URL without a query, such as https://monitor.example/cos".to_owned();
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(form)?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if host.is_empty() || host.contains(['?', '#', '@', ' ', '"', '\'']) {
+        Err(form())
+    } else {
+        prefix(path).map_err(|_| form())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_paths_and_come_out_of_urls() {
+        let rows = [("", ""), ("/", ""), ("/cos", "/cos"), ("cos/", "/cos"), ("/a/b.c/", "/a/b.c")];
+        for (text, wanted) in rows {
+            assert_eq!(prefix(text), Ok(wanted.to_owned()), "{text}");
+            assert_eq!(external_path(&format!("https://a.example:1/{text}")), Ok(wanted.to_owned()), "{text}");
+        }
+        assert_eq!(external_path("http://a.example"), Ok(String::new()));
+        for text in ["/a?b", "/a b", "/a//b", "/../b", "/.", "/a\"", "/a%2f", "/ä", "/a#b"] {
+            assert!(prefix(text).is_err() && external_path(&format!("http://a.example{text}")).is_err(), "{text}");
+        }
+        for text in ["", "a.example", "/cos", "ftp://a.example", "https://", "https://u@a.example/", "http://a?b"] {
+            assert!(external_path(text).is_err(), "{text}");
+        }
+    }
 }

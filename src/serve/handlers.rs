@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::pages::Log;
@@ -15,7 +15,7 @@ use super::probing::{Probed, Question, job, probed};
 use super::query::Query;
 use super::setup::Setup;
 use super::web::Admission;
-use super::{State, guard, own, pages, reload, schedule};
+use super::{Options, State, guard, own, pages, reload, schedule};
 use crate::exposition::{Family, Labels, Notation, render};
 use crate::report::{MetricOptions, families};
 
@@ -61,7 +61,16 @@ pub(super) fn over_plain_http() -> Answer {
 }
 
 async fn answer_admitted(state: &Arc<State>, request: &Request<Incoming>) -> Answer {
-    let path = request.uri().path();
+    let Options { route_prefix, link_prefix, .. } = &state.options;
+    let missing = || text(StatusCode::NOT_FOUND, format!("there is no such page: see {link_prefix}/\n"));
+    let path = match request.uri().path() {
+        "/" if !route_prefix.is_empty() => return home(link_prefix),
+        path => match path.strip_prefix(route_prefix.as_str()) {
+            Some("") if !route_prefix.is_empty() => return home(link_prefix),
+            Some(path) if path.starts_with('/') => path,
+            _ => return missing(),
+        },
+    };
     let allowed: &[Method] =
         if path == "/-/reload" { &[Method::POST, Method::PUT] } else { &[Method::GET, Method::HEAD] };
     if !allowed.contains(request.method()) {
@@ -87,10 +96,18 @@ async fn answer_admitted(state: &Arc<State>, request: &Request<Incoming>) -> Ans
         "/logs" => match pages::log(state, &query) {
             Some(Log::Text(log)) => text(StatusCode::OK, log),
             Some(Log::Html(log)) => page(log),
-            None => text(StatusCode::NOT_FOUND, "there is no such probe any more: see /\n"),
+            None => text(StatusCode::NOT_FOUND, format!("there is no such probe any more: see {link_prefix}/\n")),
         },
-        _ => text(StatusCode::NOT_FOUND, "there is no such page: see /\n"),
+        _ => missing(),
     }
+}
+
+/// Leads to the overview.
+fn home(link_prefix: &str) -> Answer {
+    let to = format!("{link_prefix}/");
+    let mut answer = text(StatusCode::FOUND, format!("see {to}\n"));
+    answer.headers_mut().extend(HeaderValue::from_str(&to).ok().map(|to| (LOCATION, to)));
+    answer
 }
 
 /// Takes the probe that is asked for.

@@ -36,7 +36,8 @@ pub(super) fn overview(state: &State) -> String {
     let probes = locked(&state.history).newest_first().take(overview::MOST_PROBES).cloned().collect();
     let stale_since = Some(state.setups.last_reload()).filter(|last| !last.was_successful);
     let stale_since = stale_since.map(|last| last.succeeded_at);
-    Overview { rows, counts, left_out, probes, stale_since, now: Timestamp::now() }.render()
+    let prefix = state.options.link_prefix.clone();
+    Overview { prefix, rows, counts, left_out, probes, stale_since, now: Timestamp::now() }.render()
 }
 
 /// A page for a probe that was taken.

@@ -179,6 +179,36 @@ fn a_target_without_its_key_is_shown_with_the_reason() {
 }
 
 #[test]
+fn behind_a_proxy_paths_and_links_begin_where_they_should() {
+    let (url, root) = ("--web.external-url=https://monitor.example/cos/", "--web.route-prefix=/");
+    for (flags, begin, link) in [
+        (&[url][..], "/cos", "/cos"),
+        (&[url, root], "", "/cos"),
+        (&["--web.route-prefix", "inner"], "/inner", "/inner"),
+        (&[url, "--web.route-prefix=/inner"], "/inner", "/cos"),
+        (&[], "", ""),
+    ] {
+        let service = Service::with("", flags);
+        let page = service.get(&format!("{begin}/"));
+        assert!(page.status == 200 && page.body.contains(&format!("href=\"{link}/metrics\"")), "{flags:?}: {page:?}");
+        for path in ["/metrics", "/config", "/-/healthy"] {
+            assert_eq!(service.get(&format!("{begin}{path}")).status, 200, "{flags:?} {path}");
+            let without = service.get(path).status;
+            assert_eq!(without, if begin.is_empty() { 200 } else { 404 }, "{flags:?} {path}");
+        }
+        assert_eq!(service.request("POST", &format!("{begin}/-/reload"), "").status, 200);
+        if !begin.is_empty() {
+            assert_eq!(service.get(&format!("{begin}x/metrics")).status, 404, "{flags:?}");
+            for path in ["/", begin] {
+                let redirect = service.get(path);
+                let is_right = redirect.head.contains(&format!("location: {link}/\r"));
+                assert!(redirect.status == 302 && is_right, "{flags:?} {path}: {redirect:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_bucket_is_checked_in_full() {
     let lab = RunningLab::start("healthy-private");
     let module = format!("{}anonymous = true\n", lab_module(&lab));

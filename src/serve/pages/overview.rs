@@ -26,6 +26,8 @@ pub(super) const MOST_PROBES: usize = 100;
 
 /// What the page shows.
 pub(super) struct Overview {
+    /// Where links begin.
+    pub(super) prefix: String,
     /// Targets, in the order in which they are shown.
     pub(super) rows: Vec<Row>,
     pub(super) counts: Counts,
@@ -149,7 +151,10 @@ impl Overview {
                                 "✗ The configuration could not be read again. The one of " (when(since)) " is in use."
                             }
                         }
-                        nav { a href="/metrics" { "metrics" } " · " a href="/config" { "configuration" } }
+                        nav {
+                            a href=(format!("{}/metrics", self.prefix)) { "metrics" } " · "
+                            a href=(format!("{}/config", self.prefix)) { "configuration" }
+                        }
                     }
                     main { (self.targets()) (self.last_probes()) }
                 }
@@ -163,12 +168,12 @@ impl Overview {
             section {
                 h2 { "Targets" }
                 @if self.rows.is_empty() {
-                    p { "The configuration has no targets. Prometheus can ask for some at /probe." }
+                    p { "The configuration has no targets. Prometheus can ask for some at " (self.prefix) "/probe." }
                 }
-                ul.list { @for row in &self.rows { (row.show(self.now)) } }
+                ul.list { @for row in &self.rows { (row.show(&self.prefix, self.now)) } }
                 @let LeftOut { failing, others } = self.left_out;
                 @if failing + others > 0 {
-                    p.remark { (failing) " failing and " (others) " other targets are not shown. /metrics has them all." }
+                    p.remark { (failing) " failing and " (others) " other targets are not shown. " (self.prefix) "/metrics has them all." }
                 }
             }
         }
@@ -184,7 +189,7 @@ impl Overview {
                         li.probe {
                             div { (ended(probed)) }
                             div.what { b { (probed.question.target) } " " small { (probed.question.module) } }
-                            div.when { (when(probed.at)) " · " (links(&format!("id={id}"))) }
+                            div.when { (when(probed.at)) " · " (links(&self.prefix, &format!("id={id}"))) }
                         }
                     }
                 }
@@ -211,7 +216,7 @@ impl Counts {
 }
 
 impl Row {
-    fn show(&self, now: Timestamp) -> Markup {
+    fn show(&self, prefix: &str, now: Timestamp) -> Markup {
         let Scheduled { target, module, region, labels, .. } = &self.scheduled;
         let state = State::of(self.last.as_deref(), self.obstacle.as_deref());
         html! {
@@ -242,7 +247,7 @@ impl Row {
                 }
                 div.when {
                     @if let Some(last) = &self.last {
-                        (when(last.at)) " (" (age(now, last.at)) ") · " (links(&self.query()))
+                        (when(last.at)) " (" (age(now, last.at)) ") · " (links(prefix, &self.query()))
                     }
                 }
             }
@@ -296,8 +301,9 @@ fn has_connected(probed: &Probed) -> bool {
     probed.report.addresses.iter().any(|view| !view.ports.is_empty())
 }
 
-fn links(query: &str) -> Markup {
-    html! { a href=(format!("/logs?{query}")) { "log" } " · " a href=(format!("/logs?{query}&format=html")) { "report" } }
+fn links(prefix: &str, query: &str) -> Markup {
+    let log = format!("{prefix}/logs?{query}");
+    html! { a href=(log) { "log" } " · " a href=(format!("{log}&format=html")) { "report" } }
 }
 
 fn when(at: Timestamp) -> Markup {

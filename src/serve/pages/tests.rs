@@ -34,7 +34,7 @@ fn row(target: &str, last: Option<Arc<Probed>>) -> Row {
 fn page(rows: Vec<Row>, probes: Vec<(u64, Arc<Probed>)>) -> String {
     let counts = counts(rows.iter().map(|row| State::of(row.last.as_deref(), row.obstacle.as_deref())));
     let (now, left_out) = (Timestamp::UNIX_EPOCH, LeftOut::default());
-    Overview { rows, counts, left_out, probes, stale_since: None, now }.render()
+    Overview { prefix: String::new(), rows, counts, left_out, probes, stale_since: None, now }.render()
 }
 
 #[test]
@@ -114,6 +114,7 @@ fn an_empty_page_says_what_can_be_done_and_a_stale_configuration_is_told() {
     let counts = counts(std::iter::empty());
     let (now, stale_since) = (Timestamp::UNIX_EPOCH, Some(Timestamp::UNIX_EPOCH));
     let overview = Overview {
+        prefix: String::new(),
         rows: Vec::new(),
         counts,
         left_out: LeftOut { failing: 1, others: 2 },
