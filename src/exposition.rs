@@ -3,7 +3,7 @@
 //! Sources: Prometheus documentation, "Exposition formats"; the `OpenMetrics` specification, version 1.0.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// How metrics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,7 +120,7 @@ impl Family {
             labels
         };
         for (bound, at_most) in buckets {
-            self.push("_bucket", with_bound(number(*bound)), count_value(*at_most));
+            self.push("_bucket", with_bound(Number(*bound).to_string()), count_value(*at_most));
         }
         self.push("_bucket", with_bound("+Inf".to_owned()), count_value(count));
         self.push("_count", labels.clone(), count_value(count));
@@ -173,14 +173,14 @@ fn render_family(text: &mut String, family: &Family, notation: Notation) {
         Notation::OpenMetrics => "",
     };
     let (name, word) = (family.name, family.kind.word());
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "# HELP {name}{named} {}\n# TYPE {name}{named} {word}", family.help);
+    text.extend(["# HELP ", name, named, " ", family.help, "\n# TYPE ", name, named, " ", word, "\n"]);
     for sample in &family.samples {
         text.push_str(name);
         text.push_str(if sample.suffix.is_empty() { total } else { sample.suffix });
         render_labels(text, &sample.labels);
         text.push(' ');
-        text.push_str(&number(sample.value));
+        // Writing to a string does not fail.
+        let _ = write!(text, "{}", Number(sample.value));
         text.push('\n');
     }
 }
@@ -190,13 +190,14 @@ fn render_labels(text: &mut String, labels: &Labels) {
         text.push(if place == 0 { '{' } else { ',' });
         text.push_str(name);
         text.push_str("=\"");
-        for c in value.chars() {
-            match c {
-                '\\' => text.push_str("\\\\"),
-                '"' => text.push_str("\\\""),
-                '\n' => text.push_str("\\n"),
-                c => text.push(c),
-            }
+        for part in value.split_inclusive(['\\', '"', '\n']) {
+            let (plain, escaped) = match part.as_bytes().last() {
+                Some(b'\\') => (&part[..part.len() - 1], "\\\\"),
+                Some(b'"') => (&part[..part.len() - 1], "\\\""),
+                Some(b'\n') => (&part[..part.len() - 1], "\\n"),
+                _ => (part, ""),
+            };
+            text.extend([plain, escaped]);
         }
         text.push('"');
     }
@@ -205,12 +206,17 @@ fn render_labels(text: &mut String, labels: &Labels) {
     }
 }
 
-fn number(value: f64) -> String {
-    match value {
-        value if value.is_nan() => "NaN".to_owned(),
-        f64::INFINITY => "+Inf".to_owned(),
-        f64::NEG_INFINITY => "-Inf".to_owned(),
-        value => value.to_string(),
+/// A value as both formats write it.
+struct Number(f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            value if value.is_nan() => f.write_str("NaN"),
+            f64::INFINITY => f.write_str("+Inf"),
+            f64::NEG_INFINITY => f.write_str("-Inf"),
+            value => value.fmt(f),
+        }
     }
 }
 
@@ -257,7 +263,7 @@ cosprobe_rtt_seconds_sum 1.25
     #[test]
     fn what_is_no_number_has_a_word() {
         assert_eq!(
-            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.000_012].map(number),
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.000_012].map(|value| Number(value).to_string()),
             ["NaN", "+Inf", "-Inf", "0.000012"]
         );
     }

@@ -251,6 +251,20 @@ impl Lab {
         self.double.objects.keys()
     }
 
+    /// Waits until so many connections were taken.
+    ///
+    /// # Panics
+    /// When they are not within some seconds.
+    #[cfg(test)]
+    pub async fn took(&self, connections: u32) {
+        let taken = async {
+            while self.calls().connections < connections {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), taken).await.expect("connections are taken");
+    }
+
     /// How often the lab was called until now, so that a test notices when it was not called at all.
     pub fn calls(&self) -> Calls {
         let read = |counter: &AtomicU32| counter.load(Ordering::Relaxed);

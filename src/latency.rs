@@ -32,7 +32,10 @@ pub struct Spread {
 impl Spread {
     /// The spread of some values; `None` of none.
     pub fn of(values: impl IntoIterator<Item = u64>) -> Option<Self> {
-        let mut sorted: Vec<u64> = values.into_iter().collect();
+        let mut values = values.into_iter();
+        let (first, second) = (values.next()?, values.next());
+        let Some(second) = second else { return Some(Self { count: 1, min: first, median: first, max: first }) };
+        let mut sorted: Vec<u64> = [first, second].into_iter().chain(values).collect();
         sorted.sort_unstable();
         let (&min, &max) = (sorted.first()?, sorted.last()?);
         let median = sorted[(sorted.len() - 1) / 2];

@@ -7,11 +7,13 @@ mod beside;
 mod group;
 pub mod ping;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::config::{Config, When};
@@ -124,12 +126,12 @@ async fn everything(
         config.trace.is_none() && [Stage::Path, Stage::TlsHandshake].iter().all(|stage| config.stages.contains(stage));
     let (mut paths, mut large, mut group) = (None, None, None);
     for further in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Host) {
-        if group.is_none() && may_take_long(further, config, evidence) {
+        if group.is_none() && config.control != When::Never && may_take_long(further, config, evidence) {
             let is_wanted = match further {
                 // Which ports fail will only be known when it is over.
-                Stage::SourcePorts if config.retry_ports => config.control != When::Never,
+                Stage::SourcePorts if config.retry_ports => true,
                 _ if LOOK_CLOSER.contains(&further) => wants_group(&|| judge(evidence)),
-                _ => config.control == When::Auto && is_notable(evidence) && judge(evidence) == Judged::Fault,
+                _ => judge(evidence) == Judged::Fault,
             };
             group = is_wanted.then(|| Group::begin(context, evidence));
         }
@@ -180,10 +182,12 @@ async fn everything(
     }
 }
 
-/// Whether a stage has something to do that may take seconds.
+/// Whether a stage has something to do that may take seconds, and beside which a control group goes.
 fn may_take_long(stage: Stage, config: &Config, evidence: &Evidence) -> bool {
+    let begins = || LOOK_CLOSER.contains(&stage) || (config.control == When::Auto && is_notable(evidence));
     (LOOK_CLOSER.contains(&stage) || WAIT.contains(&stage))
         && config.stages.contains(&stage)
+        && begins()
         && !plan::steps(stage, config, evidence).is_empty()
 }
 
@@ -243,31 +247,23 @@ async fn take(
     taken_before: usize,
     progress: &mut impl FnMut(Progress<'_>),
 ) -> Vec<Observation> {
-    let permits = Arc::new(Semaphore::new(context.config().limits.concurrency.max(1)));
-    let mut running = JoinSet::new();
+    let at_once = context.config().limits.concurrency.max(1);
+    let mut waiting = steps.iter().enumerate();
+    let mut running = FuturesUnordered::new();
     let mut observations: Vec<Option<Observation>> = vec![None; steps.len()];
-    let mut numbers = std::collections::BTreeMap::new();
-    for (number, step) in steps.iter().enumerate() {
-        let (context, permits, step) = (Arc::clone(context), Arc::clone(&permits), step.clone());
-        let id = observation_id(taken_before + number);
-        let task = running.spawn(async move {
-            // The semaphore is never closed, so waiting for it cannot fail.
-            let _permit = permits.acquire_owned().await;
-            probe::execute(context, id, step).await
-        });
-        numbers.insert(task.id(), number);
-    }
     let mut following: Option<Beside> = None;
-    while let Some(ended) = running.join_next_with_id().await {
-        // A step that panicked leaves its place empty and is recorded below.
-        let Ok((task, observation)) = ended else { continue };
+    loop {
+        for (number, step) in waiting.by_ref().take(at_once - running.len()) {
+            let id = observation_id(taken_before + number);
+            running.push(guarded(number, probe::execute(Arc::clone(context), id, step.clone())));
+        }
+        let Some((number, observation)) = running.next().await else { break };
+        let Some(observation) = observation else { continue };
         progress(Progress::Observed(&observation));
         if let Some(step) = plan::follow_up(context.config(), &observation) {
             following.get_or_insert_with(|| Beside::begin(context, Vec::new())).add(context, step);
         }
-        if let Some(&number) = numbers.get(&task) {
-            observations[number] = Some(observation);
-        }
+        observations[number] = Some(observation);
     }
     let with_defects = observations.into_iter().zip(steps).enumerate();
     let mut taken: Vec<Observation> = with_defects
@@ -279,6 +275,14 @@ async fn take(
         taken.extend(followed(context, following, taken_before + taken.len(), progress).await);
     }
     taken
+}
+
+/// A step that panics leaves nothing, and takes no other with it. No `async` block: one would have room for the step twice.
+fn guarded(
+    number: usize,
+    step: impl Future<Output = Observation>,
+) -> impl Future<Output = (usize, Option<Observation>)> {
+    AssertUnwindSafe(step).catch_unwind().map(move |ended| (number, ended.ok()))
 }
 
 /// What followed at once from some steps, in the order of these.

@@ -75,6 +75,9 @@ impl<'a> Lookups<'a> {
     fn findings(&self, policy: &Policy) -> Vec<Finding> {
         let mut findings = Vec::new();
         findings.extend(self.no_name_server());
+        if self.all.is_empty() {
+            return findings;
+        }
         findings.extend(self.name_not_found());
         findings.extend(self.no_address());
         findings.extend(self.silent_server());

@@ -9,6 +9,7 @@ use super::view::{
 use super::{AddressView, Finding, Severity, host::MACHINE};
 use crate::config::Route;
 use crate::evidence::{Evidence, FailureKind, NotRunReason, Observation, Outcome, Stage};
+use crate::latency::Spread;
 use crate::target::{Protocol, Target};
 use crate::text;
 use crate::text::Text;
@@ -221,13 +222,9 @@ impl Judged<'_> {
     }
 
     fn best_rtt(&self) -> Text {
-        let views: Vec<AddressView> =
-            self.targets.iter().flat_map(|target| addresses_of_endpoint(self.evidence, &target.host)).collect();
-        let medians = views.iter().flat_map(|view| &view.ports).filter_map(|port| port.kernel_rtt_us);
-        medians
-            .map(|spread| spread.median)
-            .min()
-            .map_or_else(Text::empty, |us| text!(", round trip {time}", time = milliseconds(us)))
+        let connects = self.targets.iter().flat_map(|target| self.evidence.of_endpoint(Stage::Connect, &target.host));
+        let medians = connects.filter_map(|o| Some(Spread::of_kernel_rtt(o.detail.tcp()?)?.median));
+        { medians }.min().map_or_else(Text::empty, |us| text!(", round trip {time}", time = milliseconds(us)))
     }
 }
 

@@ -36,6 +36,10 @@ pub(super) async fn connect(context: &Context, id: ObservationId, step: &Step, k
     let limits = &context.config.limits;
     let redirected_to = plan::redirect(&context.config, step.endpoint.as_deref().unwrap_or_default(), peer);
     let count = usize::from(limits.count.max(1));
+    let peer = redirected_to.unwrap_or(peer);
+    if count == 1 {
+        return connect_singly(context, id, peer, redirected_to, keep).await;
+    }
     let begun = tokio::time::Instant::now();
     let mut running = JoinSet::new();
     for number in 0..count {
@@ -45,7 +49,7 @@ pub(super) async fn connect(context: &Context, id: ObservationId, step: &Step, k
             if number > 0 {
                 sleep_until(begun + interval * u32::try_from(number).unwrap_or(u32::MAX)).await;
             }
-            let attempt = dial_with(redirected_to.unwrap_or(peer), attempt_timeout, settings).await;
+            let attempt = dial_with(peer, attempt_timeout, settings).await;
             (number, attempt.sample, attempt.stream)
         });
     }
@@ -81,6 +85,29 @@ pub(super) async fn connect(context: &Context, id: ObservationId, step: &Step, k
     if samples.iter().any(|sample| sample.outcome.failure() == Some(FailureKind::ConnectTimeout)) {
         free_ports_of(&held);
     }
+    (summary(&samples, cancelled_because), Detail::Tcp(Tcp { redirected_to, samples }))
+}
+
+/// Connects once, which needs no task of its own.
+async fn connect_singly(
+    context: &Context,
+    id: ObservationId,
+    peer: SocketAddr,
+    redirected_to: Option<SocketAddr>,
+    keep: usize,
+) -> (Outcome, Detail) {
+    let settings = Settings::of(&context.config);
+    let (sample, cancelled_because) = tokio::select! {
+        biased;
+        attempt = dial_with(peer, context.config.limits.attempt_timeout, settings) => {
+            if let Some(stream) = attempt.stream.filter(|_| keep > 0) {
+                context.connections.put(id, Connection::Tcp(stream));
+            }
+            (attempt.sample, None)
+        }
+        because = context.cancelled() => (Sample::ended(Outcome::NotRun { because }), Some(because)),
+    };
+    let samples = vec![sample];
     (summary(&samples, cancelled_because), Detail::Tcp(Tcp { redirected_to, samples }))
 }
 

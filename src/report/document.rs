@@ -136,6 +136,12 @@ impl Report {
             architecture: machine.architecture.clone(),
             is_tencent_vm: is_told(&evidence).then_some(true).or(machine.is_tencent_vm),
         });
+        let endpoints = endpoints(&evidence, &findings);
+        // Where there is but one endpoint, its verdict is that on the run.
+        let verdict = match endpoints.as_slice() {
+            [only] => only.verdict.clone(),
+            _ => verdict(&evidence, &findings),
+        };
         Self {
             format_version: FORMAT_VERSION.to_owned(),
             tool: Tool::this(),
@@ -145,9 +151,9 @@ impl Report {
             labels: run.labels,
             redacted: None,
             environment,
-            endpoints: endpoints(&evidence, &findings),
+            endpoints,
             addresses: addresses(&evidence),
-            verdict: verdict(&evidence, &findings),
+            verdict,
             findings,
             policy,
             targets: evidence.targets,

@@ -47,6 +47,8 @@ fn label_name(name: &str) -> String {
     }
 }
 
+/// Room for all families of a target.
+const MOST_FAMILIES: usize = 32;
 /// The metric that tells whether a probe succeeded, and what it means.
 const SUCCESS: (&str, &str) = ("probe_success", "Whether the probe succeeded");
 
@@ -59,18 +61,19 @@ pub fn not_probed(labels: Labels) -> Family {
 
 /// Everything that a report says in numbers.
 pub fn families(report: &Report, options: &MetricOptions) -> Vec<Family> {
-    let mut all: Vec<Family> = Vec::new();
-    for target in &report.targets {
+    let of_target = |target: &Target| {
         let mut labels = options.labels.clone();
         if options.with_target {
             labels.push(("target".into(), target.host.clone()));
         }
-        let of = Of { report, target, labels };
-        for family in of.families(options) {
-            match all.iter_mut().find(|earlier| earlier.is_same_metric(&family)) {
-                Some(earlier) => earlier.absorb(family),
-                None => all.push(family),
-            }
+        Of { report, target, labels }.families(options)
+    };
+    let mut each = report.targets.iter().map(of_target);
+    let mut all: Vec<Family> = each.next().unwrap_or_default();
+    for family in each.flatten() {
+        match all.iter_mut().find(|earlier| earlier.is_same_metric(&family)) {
+            Some(earlier) => earlier.absorb(family),
+            None => all.push(family),
         }
     }
     all
@@ -100,10 +103,11 @@ struct Of<'a> {
 impl<'a> Of<'a> {
     fn families(&self, options: &MetricOptions) -> Vec<Family> {
         let success = options.success.unwrap_or_else(|| has_passed(self.report, self.target, options.fail_on));
-        let mut families = vec![
+        let mut families = Vec::with_capacity(MOST_FAMILIES);
+        families.extend([
             self.one(SUCCESS.0, SUCCESS.1, f64::from(success)),
             self.one("probe_duration_seconds", "How long the probe took", self.duration()),
-        ];
+        ]);
         self.network(&mut families);
         self.exchanges(&mut families);
         families.extend([self.verdict(), self.findings(), self.private_route(), self.clock(), self.key_expiry()]);

@@ -9,7 +9,12 @@ pub(super) struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads `name=value&…`, where a plus is a blank (WHATWG URL, `application/x-www-form-urlencoded`).
     pub(super) fn of(text: Option<&str>) -> Self {
-        let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let decoded = |text: &str| {
+            if !text.contains(['%', '+']) {
+                return text.to_owned();
+            }
+            percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+        };
         let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         Self(pairs.map(|(name, value)| (decoded(name), decoded(value))).collect())
