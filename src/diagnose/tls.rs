@@ -121,9 +121,19 @@ fn certificate_help(row: &CodeRow, finding: Finding, tls: &Tls) -> Finding {
         "TLS002" => finding
             .help(text!("you: check that the name leads to COS: nslookup NAME; a wrong hosts entry or resolver leads elsewhere"))
             .help(text!("bucket's owner: for a custom domain, bind a certificate for this name")),
-        _ => finding
+        _ => chain_help(finding, tls)
             .help(text!("network team: if a proxy inspects TLS here, exempt COS's domains or give this machine the proxy's root (--cacert FILE)"))
             .help(text!("you: {roots} are trusted; if the issuer should be among them, install it (update-ca-certificates)", roots = tls.verification.roots.as_deref().map_or(text!("the system's roots"), Text::phrase))),
+    }
+}
+
+/// A server that sends its own certificate alone leaves it to the client to know the authorities between it and a root.
+fn chain_help(finding: Finding, tls: &Tls) -> Finding {
+    match tls.chain.as_slice() {
+        [leaf] if leaf.issuer != leaf.subject => finding.help(text!(
+            "bucket's owner: the server sends one certificate and none of its issuer's; for a custom domain, bind the certificate with its whole chain"
+        )),
+        _ => finding,
     }
 }
 
