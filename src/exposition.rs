@@ -67,6 +67,7 @@ pub const OWN_LABELS: &[&str] = &[
     "version",
     "cipher",
     "success",
+    "slo",
     "le",
 ];
 

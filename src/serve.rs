@@ -9,6 +9,7 @@ mod guard;
 mod handlers;
 mod history;
 mod listener;
+mod objectives;
 mod own;
 mod pages;
 mod probing;

@@ -10,6 +10,7 @@ mod labels;
 mod masked;
 mod mistake;
 mod modules;
+mod objectives;
 mod policies;
 mod reader;
 mod secrets;
@@ -29,6 +30,7 @@ use crate::diagnose::Severity;
 pub use document::read;
 pub use masked::masked;
 pub use mistake::{Mistake, Spot};
+pub(crate) use objectives::{WINDOW_DAYS, WINDOWS};
 pub(crate) use secrets::hidden;
 
 /// What a file says.
@@ -107,6 +109,28 @@ pub struct PolicySettings {
     pub fail_on: Option<Severity>,
     /// When failures are expected.
     pub maintenance: Vec<Window>,
+    /// Which share of the probes is promised to be good.
+    pub slo: Option<Objectives>,
+}
+
+/// What is promised of the targets of a policy; shares are from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Objectives {
+    /// Share of the probes that succeed.
+    pub availability: Option<f64>,
+    /// Share of the probes whose connects are quick.
+    pub latency: Option<LatencyObjective>,
+    /// The time that the objectives are about.
+    pub window: Duration,
+}
+
+/// How quick connects are promised to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LatencyObjective {
+    /// Share of the probes.
+    pub ratio: f64,
+    /// The longest round trip by the kernel that is still good.
+    pub bound: Duration,
 }
 
 impl PolicySettings {

@@ -22,7 +22,7 @@ use super::key::Chosen;
 use crate::config::{Config, When};
 use crate::diagnose::Severity;
 use crate::error::{Error, usage};
-use crate::settings::{Mistake, ProbeKind, StatusCodes, Window, masked};
+use crate::settings::{Mistake, Objectives, ProbeKind, StatusCodes, Window, masked};
 use crate::target::{Protocol, Target};
 use build::built;
 use flags::Arguments;
@@ -45,6 +45,8 @@ pub struct Module {
     pub valid_status_codes: Option<StatusCodes>,
     /// When failures are expected.
     pub maintenance: Vec<Window>,
+    /// Which share of the probes is promised to be good.
+    pub slo: Option<Objectives>,
     /// Whether it is the signed answer that counts, so that a probe needs a key.
     pub signed: bool,
     arguments: Arguments,

@@ -10,12 +10,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::handlers::of_probe;
+use super::objectives::{Families, Tallies};
 use super::probing::{Probed, Question, job, probed};
 use super::setup::Setup;
 use super::{State, locked};
 use crate::cli::{Job, Scheduled};
 use crate::exposition::{Family, Kind, Labels};
 use crate::report::not_probed;
+use crate::settings::Objectives;
 
 /// Upper bounds of the buckets of round trips, in seconds: from a neighbour in the same building to the other side of the world.
 const BOUNDS: [f64; 14] = [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
@@ -38,6 +40,7 @@ pub(super) struct Series {
     /// The last round trips in microseconds; `None`: nobody answered.
     pub(super) round_trips: VecDeque<Option<u64>>,
     histogram: Histogram,
+    tallies: Tallies,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -59,7 +62,8 @@ impl Histogram {
 
 impl Series {
     fn new(scheduled: Scheduled) -> Self {
-        Self { scheduled, last: None, obstacle: None, round_trips: VecDeque::new(), histogram: Histogram::default() }
+        let (histogram, tallies) = (Histogram::default(), Tallies::default());
+        Self { scheduled, last: None, obstacle: None, round_trips: VecDeque::new(), histogram, tallies }
     }
 
     fn is_of(&self, other: &Scheduled) -> bool {
@@ -67,7 +71,10 @@ impl Series {
         (&own.target, &own.module, &own.region) == (&other.target, &other.module, &other.region)
     }
 
-    fn take(&mut self, probed: &Arc<Probed>) {
+    fn take(&mut self, probed: &Arc<Probed>, slo: Option<&Objectives>) {
+        if let Some(objectives) = slo {
+            self.tallies.take(objectives, probed);
+        }
         let ports = probed.report.addresses.iter().flat_map(|view| &view.ports);
         let round_trips: Vec<u64> = ports.filter_map(|port| Some(port.kernel_rtt_us.as_ref()?.median)).collect();
         self.round_trips.push_back(round_trips.iter().copied().min());
@@ -97,10 +104,10 @@ impl Board {
         }
     }
 
-    /// Takes what came of a target.
-    pub(super) fn take(&mut self, at: usize, probed: &Arc<Probed>) {
+    /// Takes what came of a target, also for what is promised of it.
+    pub(super) fn take(&mut self, at: usize, probed: &Arc<Probed>, slo: Option<&Objectives>) {
         if let Some(series) = self.series.get_mut(at) {
-            series.take(probed);
+            series.take(probed, slo);
         }
     }
 }
@@ -141,9 +148,14 @@ async fn keep_probing(state: Arc<State>, setup: Arc<Setup>, scheduled: Scheduled
         };
         locked(&state.board).take_obstacle(at, None);
         if let Ok(probed) = probed(&state, &setup, question, job).await {
-            locked(&state.board).take(at, &probed);
+            locked(&state.board).take(at, &probed, objectives(&setup, &scheduled));
         }
     }
+}
+
+/// What is promised of a target.
+fn objectives<'a>(setup: &'a Setup, scheduled: &Scheduled) -> Option<&'a Objectives> {
+    setup.loaded.modules.get(&scheduled.module)?.slo.as_ref()
 }
 
 /// What is asked for a target and what is done for it, or why nothing can be.
@@ -174,10 +186,14 @@ pub(super) fn families(state: &State) -> Vec<Family> {
     );
     let mut ready =
         Family::gauge("cosprobe_target_ready", "Whether what a probe of the target needs is there, such as a key");
+    let mut promised = Families::new();
     for series in &board.series {
         let mut labels: Labels =
             setup.loaded.labels.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect();
         labels.extend(series.labels());
+        if let Some(objectives) = objectives(&setup, &series.scheduled) {
+            promised.add(&labels, objectives, &series.tallies);
+        }
         ready.add(labels.clone(), f64::from(series.obstacle.is_none()));
         let families = match (&series.obstacle, &series.last) {
             // What was measured before says nothing about now.
@@ -199,5 +215,6 @@ pub(super) fn families(state: &State) -> Vec<Family> {
     }
     all.push(ready);
     all.push(round_trips);
+    all.extend(promised.into_families());
     all
 }

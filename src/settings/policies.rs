@@ -1,4 +1,4 @@
-//! `[policies.NAME]`: thresholds, what counts as a failure, and when failures are expected.
+//! `[policies.NAME]`: thresholds, what counts as a failure, when failures are expected, and what is promised.
 //!
 //! Which thresholds there are, and of what type, is taken from [`Policy`] itself.
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::reader::{Entry, Reader, integer};
-use super::{PolicySettings, Window};
+use super::{PolicySettings, Window, objectives};
 use crate::config::{Policy, Route};
 use crate::diagnose::Severity;
 
@@ -15,6 +15,8 @@ use crate::diagnose::Severity;
 const SEVERITIES: [(Severity, &str); 2] = [(Severity::Warning, "warning"), (Severity::Error, "error")];
 /// The routes that may be expected.
 const ROUTES: [(Route, &str); 2] = [(Route::Private, "private"), (Route::Public, "public")];
+/// What a policy has beside thresholds that are numbers.
+const OTHERS: [&str; 4] = ["expect", "fail_on", "maintenance", "slo"];
 /// What a window is made of.
 const WINDOW: [&str; 3] = ["from", "to", "reason"];
 
@@ -26,6 +28,7 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, entries: &[Entry<'t>]) -> Policy
         match entry.name {
             "fail_on" => policy.fail_on = reader.word(entry, &SEVERITIES),
             "maintenance" => policy.maintenance = windows(reader, entry),
+            "slo" => policy.slo = objectives::read(reader, entry),
             "expect" => {
                 let route = reader.word(entry, &ROUTES).map(Route::as_str);
                 policy.thresholds.extend(route.map(|word| (entry.name.to_owned(), word.into())));
@@ -34,7 +37,7 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, entries: &[Entry<'t>]) -> Policy
                 let value = threshold(reader, entry);
                 policy.thresholds.extend(value.map(|value| (name.to_owned(), value)));
             }
-            _ => reader.unknown(entry, numbers.iter().map(String::as_str).chain(["expect", "fail_on", "maintenance"])),
+            _ => reader.unknown(entry, numbers.iter().map(String::as_str).chain(OTHERS)),
         }
     }
     policy

@@ -25,8 +25,8 @@ fn the_schema_of_the_file_in_the_docs_is_the_schema() {
 #[test]
 fn every_key_stands_in_the_reference() {
     let schema: Value = serde_json::from_str(&schema()).unwrap();
-    let tables = ["/properties", "/$defs/policy/properties", "/$defs/window/properties", "/$defs/module/properties"];
-    let tables = tables.into_iter().chain(["/$defs/target/properties"]);
+    let tables = ["/properties", "/$defs/policy/properties", "/$defs/window/properties", "/$defs/slo/properties"];
+    let tables = tables.into_iter().chain(["/$defs/module/properties", "/$defs/target/properties"]);
     let wanted: Vec<String> = tables.map(|path| rows(schema.pointer(path).unwrap().as_object().unwrap())).collect();
     if is_updating() {
         std::fs::write(repository(PAGE), with_rows(&read(PAGE), &wanted)).unwrap();
@@ -72,8 +72,8 @@ fn type_of(schema: &Value) -> String {
         let first = alternatives[0].get("const").map_or_else(|| type_of(&alternatives[0]), |word| format!("`{word}`"));
         return format!("{first}, or a list");
     }
-    if schema.get("$ref").is_some() {
-        return "table of text".to_owned();
+    if let Some(reference) = schema.get("$ref") {
+        return if reference == "#/$defs/labels" { "table of text" } else { "table" }.to_owned();
     }
     match &schema["type"] {
         Value::Array(types) if types[1] == "integer" => "number",
@@ -81,6 +81,7 @@ fn type_of(schema: &Value) -> String {
         other => match other.as_str().unwrap() {
             "boolean" => "true or false",
             "integer" => "whole number",
+            "number" => "number",
             "array" => "list of tables",
             "object" => "tables",
             _ => "text",

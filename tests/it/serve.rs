@@ -156,6 +156,61 @@ fn the_targets_of_the_file_are_probed_before_and_after_a_reload() {
 }
 
 #[test]
+fn what_the_objectives_count_is_told_from_the_beginning_and_kept_over_a_reload() {
+    let listener = silent();
+    let port = listener.local_addr().unwrap().port();
+    let (refusing, _taken) = refusing();
+    let target = |port: u16, module: &str, interval: &str| {
+        format!("[[targets]]\ntarget = '127.0.0.1:{port}'\nmodule = '{module}'\ninterval = '{interval}'\n")
+    };
+    let module = |name: &str| format!("[modules.{name}]\nprobe = 'connect'\npolicy = '{name}'\n");
+    let file = [
+        "[policies.promised.slo]\navailability_percent = 99.9\nlatency_percent = 95\nlatency_ms = 60000\n".to_owned(),
+        "[policies.planned.slo]\navailability_percent = 99\nwindow_days = 7\n".to_owned(),
+        "[[policies.planned.maintenance]]\nfrom = 2020-01-01T00:00:00Z\nto = 2120-01-01T00:00:00Z\n".to_owned(),
+        module("promised") + &module("planned"),
+        target(port, "promised", "1s") + &target(refusing, "promised", "1s") + &target(refusing, "planned", "1s"),
+        target(port, "tcp_connect", "1s") + &target(port ^ 1, "promised", "24h"),
+    ];
+    let service = Service::start(&file.concat());
+    let of = |port: u16| format!("target=\"127.0.0.1:{port}\"");
+    let (good, bad, late) = (of(port), of(refusing), of(port ^ 1));
+    let (module, availability, latency) = ("module=\"promised\"", "slo=\"availability\"", "slo=\"latency\"");
+    let counts = |metrics: &service::Answer, target: &str, module: &str, slo: &str| {
+        let count = |name| metrics.sample(name, &[target, module, slo]);
+        (count("cosprobe_slo_probes_total"), count("cosprobe_slo_good_probes_total"))
+    };
+    let some = |counts: (Option<f64>, Option<f64>)| counts.0.is_some_and(|count| count >= 2.0);
+    let planned = ["module=\"planned\"", bad.as_str()];
+    let metrics = eventually("two probes of each", || {
+        let metrics = service.get("/metrics");
+        let is_probed = metrics.sample("probe_success", &planned) == Some(0.0);
+        let counted = [&good, &bad].iter().all(|target| some(counts(&metrics, target, module, availability)));
+        (is_probed && counted).then_some(metrics)
+    });
+    let (all, successes) = counts(&metrics, &good, module, availability);
+    assert_eq!(all, successes, "{metrics:?}");
+    assert_eq!(counts(&metrics, &good, module, latency), (all, successes), "{metrics:?}");
+    assert_eq!(counts(&metrics, &bad, module, availability).1, Some(0.0), "{metrics:?}");
+    // Nobody was connected to, a window is there, or nothing was probed yet.
+    let none = (Some(0.0), Some(0.0));
+    assert_eq!(counts(&metrics, &bad, module, latency), none, "{metrics:?}");
+    assert_eq!(counts(&metrics, &bad, planned[0], availability), none, "{metrics:?}");
+    assert_eq!(counts(&metrics, &late, module, availability), none, "{metrics:?}");
+    assert_eq!(counts(&metrics, &good, "module=\"tcp_connect\"", availability), (None, None), "{metrics:?}");
+    for (slo, words, objective, window) in
+        [(availability, module, 0.999, 30.0), (latency, module, 0.95, 30.0), (availability, planned[0], 0.99, 7.0)]
+    {
+        let value = |name| metrics.sample(name, &[slo, words]);
+        assert_eq!(value("cosprobe_slo_objective_ratio"), Some(objective), "{metrics:?}");
+        assert_eq!(value("cosprobe_slo_window_seconds"), Some(window * 86_400.0), "{metrics:?}");
+    }
+    checked_by_promtool(&metrics.body);
+    assert_eq!(service.request("POST", "/-/reload", "").status, 200);
+    assert!(some(counts(&service.get("/metrics"), &good, module, availability)));
+}
+
+#[test]
 fn a_target_without_its_key_is_shown_with_the_reason() {
     let listener = silent();
     let port = listener.local_addr().unwrap().port();

@@ -78,6 +78,7 @@ fn module(name: &str, settings: &ModuleSettings, keys: &mut Keys, mistakes: &mut
         fail_on: settings.policy.fail_on.unwrap_or(Severity::Error),
         valid_status_codes: settings.valid_status_codes.clone(),
         maintenance: settings.policy.maintenance.clone(),
+        slo: settings.policy.slo,
         signed: settings.kind == ProbeKind::Head && !is_anonymous,
         arguments,
         template,

@@ -10,7 +10,7 @@ use super::flags::{command, shape};
 use crate::config::Policy;
 use crate::exposition::OWN_LABELS;
 use crate::report::json_text;
-use crate::settings::{ProbeKind, Takes};
+use crate::settings::{ProbeKind, Takes, WINDOW_DAYS, WINDOWS};
 
 /// The schema, ended by a line end. A key that is not in it is a mistake.
 pub(in crate::cli) fn schema() -> String {
@@ -34,6 +34,7 @@ pub(in crate::cli) fn schema() -> String {
             "labels": labels(),
             "policy": policy(),
             "window": window(),
+            "slo": slo(),
             "module": module(),
             "target": target(),
         },
@@ -96,7 +97,33 @@ fn policy() -> Value {
         "maintenance".to_owned(),
         json!({"description": "When failures are expected", "type": "array", "items": {"$ref": "#/$defs/window"}}),
     );
+    let slo = described("Which share of the probes is promised to be good", &json!({"$ref": "#/$defs/slo"}));
+    properties.insert("slo".to_owned(), slo);
     json!({"type": "object", "additionalProperties": false, "properties": properties})
+}
+
+fn slo() -> Value {
+    let percent =
+        |what: &str| json!({"description": what, "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100});
+    let bound = "The longest round trip of a connect that is still good, in milliseconds";
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "availability_percent": percent("Share of the probes that succeed"),
+            "latency_percent": percent("Share of the probes whose connects take at most latency_ms"),
+            "latency_ms": {"description": bound, "type": "integer", "minimum": 1, "maximum": u32::MAX},
+            "window_days": {
+                "description": "The days that the objectives are about",
+                "type": "integer",
+                "minimum": WINDOWS.0,
+                "maximum": WINDOWS.1,
+                "default": WINDOW_DAYS,
+            },
+        },
+        "anyOf": [{"required": ["availability_percent"]}, {"required": ["latency_percent"]}],
+        "dependentRequired": {"latency_percent": ["latency_ms"], "latency_ms": ["latency_percent"]},
+    })
 }
 
 /// The thresholds that are numbers, as the report has them.

@@ -181,6 +181,9 @@ fn the_example_of_the_reference_is_loaded() {
     assert_eq!((private.policy.slow_private_rtt_ms, private.policy.slow_public_rtt_ms), (5, 300));
     assert_eq!(built.modules["cos_private"].fail_on, Severity::Warning);
     assert_eq!(built.modules["cos_private"].maintenance.len(), 1);
+    let promised = built.modules["cos_private"].slo.unwrap();
+    assert_eq!((promised.availability, promised.window.as_secs()), (Some(0.999), 30 * 86_400));
+    assert_eq!(promised.latency.map(|latency| (latency.ratio, latency.bound.as_millis())), Some((0.99, 5)));
     let (targets, mistakes) = scheduled(&built.modules, &built.settings.targets, None);
     assert_eq!((targets.len(), mistakes), (3, Vec::new()));
     assert_eq!(targets[1].region.as_deref(), Some("ap-shanghai"));
@@ -208,6 +211,13 @@ fn the_schema_refuses_what_the_program_refuses() {
         "[policies.p]\ninsecure = true",
         "[policies.p]\nslow_private_rtt_ms = -1",
         "[[policies.p.maintenance]]\nfrom = 2026-12-01T00:00:00Z",
+        "[policies.p]\nslo = 99",
+        "[policies.p.slo]\nwindow_days = 30",
+        "[policies.p.slo]\navailability_percent = 100",
+        "[policies.p.slo]\navailability_percent = 99.9\nwindow_days = 6",
+        "[policies.p.slo]\nlatency_percent = 99",
+        "[policies.p.slo]\nlatency_percent = 99\nlatency_ms = 1.5",
+        "[policies.p.slo]\navailability_percent = 99\nlatency_ms = 50",
         "[[targets]]\nmodule = \"cos_check\"",
         "[[targets]]\ntarget = \"cos.ap-guangzhou.myqcloud.com/?a\"",
     ] {

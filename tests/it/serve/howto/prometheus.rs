@@ -73,6 +73,7 @@ impl Monitored {
         let rules: Vec<&str> = rules.lines().filter(|line| !line.trim().starts_with("for:")).collect();
         std::fs::write(home.path().join("prometheus.yml"), scrape).unwrap();
         std::fs::write(home.path().join("alerts.yml"), rules.join("\n")).unwrap();
+        std::fs::write(home.path().join("slo.yml"), copied("slo.yml")).unwrap();
         let targets = copied("cos-targets.yml");
         let host = targets.lines().find(|line| line.contains("myqcloud")).unwrap();
         let here = targets.replace(host, &format!("    - {refused}\n    - {answering}"));
