@@ -8,6 +8,7 @@
 mod guard;
 mod handlers;
 mod history;
+mod language;
 mod listener;
 mod objectives;
 mod own;

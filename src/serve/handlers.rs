@@ -7,9 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::language::Spoken;
 use super::pages::Log;
 use super::probing::{Probed, Question, job, probed};
 use super::query::Query;
@@ -83,6 +86,7 @@ async fn answer_admitted(state: &Arc<State>, request: &Request<Incoming>) -> Ans
     }
     let query = Query::of(request.uri().query());
     let notation = notation(request);
+    let spoken = Spoken::of(request.headers(), &query);
     match path {
         "/probe" => probe(state, request, &query, notation).await.unwrap_or_else(|refusal| refusal),
         "/metrics" => metrics(&[own::families(state), schedule::families(state)].concat(), notation),
@@ -92,9 +96,9 @@ async fn answer_admitted(state: &Arc<State>, request: &Request<Incoming>) -> Ans
             Ok(()) => text(StatusCode::OK, "the configuration was read again\n"),
             Err(problem) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{problem}\n")),
         },
-        "/" => page(pages::overview(state)),
-        "/logs" => match pages::log(state, &query) {
-            Some(Log::Text(log)) => text(StatusCode::OK, log),
+        "/" => page(pages::overview(state, spoken)),
+        "/logs" => match pages::log(state, &query, spoken.language) {
+            Some(Log::Text(log)) => in_languages(text(StatusCode::OK, log)),
             Some(Log::Html(log)) => page(log),
             None => text(StatusCode::NOT_FOUND, format!("there is no such probe any more: see {link_prefix}/\n")),
         },
@@ -210,6 +214,12 @@ fn page(body: String) -> Answer {
     // The page needs nothing from anywhere; what a target or a server wrote into it must not either.
     let policy = HeaderValue::from_static(POLICY);
     answer.headers_mut().insert(hyper::header::CONTENT_SECURITY_POLICY, policy);
+    in_languages(answer)
+}
+
+/// Says that the answer would be another one in another language.
+fn in_languages(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Language"));
     answer
 }
 

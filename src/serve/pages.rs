@@ -2,13 +2,12 @@
 
 mod overview;
 mod sparkline;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::language::Spoken;
 use super::probing::{Probed, Question};
 use super::query::Query;
 use super::schedule::Series;
@@ -16,10 +15,12 @@ use super::setup::Setup;
 use super::{State, locked};
 use crate::exposition::{Family, Notation, render as render_metrics};
 use crate::report::{Format, Style, render};
+use crate::text;
+use crate::text::Language;
 use overview::{Overview, Row};
 
 /// All targets with what became of them, and the last probes.
-pub(super) fn overview(state: &State) -> String {
+pub(super) fn overview(state: &State, spoken: Spoken) -> String {
     let (rows, counts, left_out) = {
         let board = locked(&state.board);
         let row = |series: &&Series| Row {
@@ -37,7 +38,7 @@ pub(super) fn overview(state: &State) -> String {
     let stale_since = Some(state.setups.last_reload()).filter(|last| !last.was_successful);
     let stale_since = stale_since.map(|last| last.succeeded_at);
     let prefix = state.options.link_prefix.clone();
-    Overview { prefix, rows, counts, left_out, probes, stale_since, now: Timestamp::now() }.render()
+    Overview { prefix, spoken, rows, counts, left_out, probes, stale_since, now: Timestamp::now() }.render()
 }
 
 /// A page for a probe that was taken.
@@ -47,11 +48,11 @@ pub(super) enum Log {
 }
 
 /// One probe of those that are kept, by its number or by its target.
-pub(super) fn log(state: &State, query: &Query) -> Option<Log> {
+pub(super) fn log(state: &State, query: &Query, language: Language) -> Option<Log> {
     let found = found(state, query)?;
     Some(match query.get("format") {
-        Some("html") => Log::Html(render(&found.report, Format::Html, Style::default())),
-        _ => Log::Text(in_full(&found)),
+        Some("html") => Log::Html(render(&found.report, Format::Html, Style { language, ..Style::default() })),
+        _ => Log::Text(in_full(&found, language)),
     })
 }
 
@@ -80,11 +81,16 @@ fn found(state: &State, query: &Query) -> Option<Arc<Probed>> {
 }
 
 /// A probe as `check` shows it.
-fn in_full(probed: &Probed) -> String {
+fn in_full(probed: &Probed, language: Language) -> String {
     let Probed { question, at, report, success, .. } = probed;
-    let word = if *success { "succeeded" } else { "failed" };
-    let head = format!("{at}: module {} {word} for {}\n\n", question.module, question.target);
-    format!("{head}{}", render(report, Format::Table, Style { width: 120, ..Style::default() }))
+    let Question { module, target, .. } = question;
+    let head = if *success {
+        text!("{at}: module {module} succeeded for {target}", at = at.to_string(), module, target)
+    } else {
+        text!("{at}: module {module} failed for {target}", at = at.to_string(), module, target)
+    };
+    let table = render(report, Format::Table, Style { width: 120, language, ..Style::default() });
+    format!("{}\n\n{table}", head.say(language))
 }
 
 /// What `debug=true` shows: what was seen, the metrics, and the module.
@@ -92,7 +98,10 @@ pub(super) fn debug(setup: &Setup, probed: &Probed, families: &[Family]) -> Stri
     let module = setup.loaded.module_text(&probed.question.module);
     format!(
         "Logs for the probe:\n{}\n\n\nMetrics that would have been returned:\n{}\n\n\nModule configuration:\n{module}\n",
-        in_full(probed),
+        in_full(probed, Language::English),
         render_metrics(families, Notation::Text)
     )
 }
+
+#[cfg(test)]
+mod tests;

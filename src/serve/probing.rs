@@ -38,6 +38,8 @@ pub(super) struct Probed {
     pub(super) maintenance: Option<String>,
 }
 
+/// Why failures were expected, where a window does not say.
+pub(super) const MAINTENANCE: &str = "maintenance";
 /// Probes under way, above which no further one is begun for a request: who hangs up does not end the probe, and each has sockets.
 const MOST_UNDER_WAY: usize = 1024;
 
@@ -137,7 +139,7 @@ async fn take(setup: &Setup, question: Question, job: Job) -> Result<Probed, Err
     let at = report.started_at;
     let success = module.is_some_and(|module| has_succeeded(module, &report));
     let window = module.and_then(|module| module.maintenance.iter().find(|window| window.contains(at)));
-    let maintenance = window.map(|window| window.reason.clone().unwrap_or_else(|| "maintenance".to_owned()));
+    let maintenance = window.map(|window| window.reason.clone().unwrap_or_else(|| MAINTENANCE.to_owned()));
     Ok(Probed { question, at, report, success, timeout, maintenance })
 }
 

@@ -13,7 +13,10 @@ use crate::cli::Scheduled;
 use crate::diagnose::Status;
 use crate::evidence::printable;
 use crate::report::{STYLE_SHEET, status_marks};
-use crate::serve::probing::Probed;
+use crate::serve::language::Spoken;
+use crate::serve::probing::{MAINTENANCE, Probed};
+use crate::text;
+use crate::text::Text;
 
 /// What targets and probes need beside the style of reports.
 const OWN_STYLE: &str = include_str!("style.css");
@@ -28,6 +31,7 @@ pub(super) const MOST_PROBES: usize = 100;
 pub(super) struct Overview {
     /// Where links begin.
     pub(super) prefix: String,
+    pub(super) spoken: Spoken,
     /// Targets, in the order in which they are shown.
     pub(super) rows: Vec<Row>,
     pub(super) counts: Counts,
@@ -131,7 +135,7 @@ impl Overview {
     pub(super) fn render(&self) -> String {
         let document = html! {
             (DOCTYPE)
-            html lang="en" {
+            html lang=(self.spoken.language.tag()) {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
@@ -139,21 +143,22 @@ impl Overview {
                     meta name="referrer" content="no-referrer";
                     // Otherwise browsers ask for one.
                     link rel="icon" href="data:,";
-                    title { "cosprobe: " (self.counts.told()) }
+                    title { "cosprobe: " (self.say(&self.counts.told())) }
                     style { (PreEscaped(STYLE_SHEET)) (PreEscaped(OWN_STYLE)) }
                 }
                 body {
                     header {
                         h1 { "cosprobe" }
-                        p { (self.counts.told()) }
+                        p { (self.say(&self.counts.told())) }
                         @if let Some(since) = self.stale_since {
                             p.fault {
-                                "✗ The configuration could not be read again. The one of " (when(since)) " is in use."
+                                (self.say(&text!("✗ The configuration could not be read again. The one that was read then is in use:")))
+                                " " (when(since))
                             }
                         }
                         nav {
-                            a href=(format!("{}/metrics", self.prefix)) { "metrics" } " · "
-                            a href=(format!("{}/config", self.prefix)) { "configuration" }
+                            a href=(format!("{}/metrics", self.prefix)) { (self.say(&text!("metrics"))) } " · "
+                            a href=(format!("{}/config", self.prefix)) { (self.say(&text!("configuration"))) }
                         }
                     }
                     main { (self.targets()) (self.last_probes()) }
@@ -163,18 +168,26 @@ impl Overview {
         printable(&format!("{}\n", document.into_string()))
     }
 
+    fn say(&self, text: &Text) -> String {
+        text.say(self.spoken.language)
+    }
+
     fn targets(&self) -> Markup {
+        let prefix = &self.prefix;
+        let LeftOut { failing, others } = self.left_out;
+        let none = text!("The configuration has no targets. Prometheus can ask for some at {prefix}/probe.", prefix);
+        let more = text!(
+            "{failing} failing and {others} other targets are not shown. {prefix}/metrics has them all.",
+            failing,
+            others,
+            prefix
+        );
         html! {
             section {
-                h2 { "Targets" }
-                @if self.rows.is_empty() {
-                    p { "The configuration has no targets. Prometheus can ask for some at " (self.prefix) "/probe." }
-                }
-                ul.list { @for row in &self.rows { (row.show(&self.prefix, self.now)) } }
-                @let LeftOut { failing, others } = self.left_out;
-                @if failing + others > 0 {
-                    p.remark { (failing) " failing and " (others) " other targets are not shown. " (self.prefix) "/metrics has them all." }
-                }
+                h2 { (self.say(&text!("Targets"))) }
+                @if self.rows.is_empty() { p { (self.say(&none)) } }
+                ul.list { @for row in &self.rows { (row.show(self)) } }
+                @if failing + others > 0 { p.remark { (self.say(&more)) } }
             }
         }
     }
@@ -182,14 +195,14 @@ impl Overview {
     fn last_probes(&self) -> Markup {
         html! {
             section {
-                h2 { "Last probes" }
-                @if self.probes.is_empty() { p { "None was taken yet." } }
+                h2 { (self.say(&text!("Last probes"))) }
+                @if self.probes.is_empty() { p { (self.say(&text!("None was taken yet."))) } }
                 ul.list {
                     @for (id, probed) in &self.probes {
                         li.probe {
-                            div { (ended(probed)) }
+                            div { (self.ended(probed)) }
                             div.what { b { (probed.question.target) } " " small { (probed.question.module) } }
-                            div.when { (when(probed.at)) " · " (links(&self.prefix, &format!("id={id}"))) }
+                            div.when { (when(probed.at)) " · " (self.links(&format!("id={id}"))) }
                         }
                     }
                 }
@@ -199,35 +212,36 @@ impl Overview {
 }
 
 impl Counts {
-    fn told(&self) -> String {
+    fn told(&self) -> Text {
         let parts = [
-            (self.failing, "failing"),
-            (self.hindered, "that cannot be probed"),
-            (self.in_maintenance, "failing in maintenance"),
-            (self.remarkable, "with findings"),
-            (self.not_probed, "not probed yet"),
-            (self.good, "good"),
+            (self.failing, text!("{count} failing", count = self.failing)),
+            (self.hindered, text!("{count} that cannot be probed", count = self.hindered)),
+            (self.in_maintenance, text!("{count} failing in maintenance", count = self.in_maintenance)),
+            (self.remarkable, text!("{count} with findings", count = self.remarkable)),
+            (self.not_probed, text!("{count} not probed yet", count = self.not_probed)),
+            (self.good, text!("{count} good", count = self.good)),
         ];
-        let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
-        let parts: Vec<String> = parts.collect();
-        let targets = if self.all == 1 { "1 target".to_owned() } else { format!("{} targets", self.all) };
-        if parts.is_empty() { targets } else { format!("{targets}: {}", parts.join(", ")) }
+        let states = Text::list(parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text));
+        let targets = if self.all == 1 { text!("1 target") } else { text!("{count} targets", count = self.all) };
+        if states.is_empty() { targets } else { text!("{targets}: {states}", targets, states) }
     }
 }
 
 impl Row {
-    fn show(&self, prefix: &str, now: Timestamp) -> Markup {
+    fn show(&self, page: &Overview) -> Markup {
+        let say = |text: Text| page.say(&text);
         let Scheduled { target, module, region, labels, .. } = &self.scheduled;
         let state = State::of(self.last.as_deref(), self.obstacle.as_deref());
         html! {
             li.target.(class(state)) {
                 div.state {
                     @match &self.last {
-                        _ if self.obstacle.is_some() => span.badge { "✗ not probed" },
-                        None => span.badge { "– not probed yet" },
+                        _ if self.obstacle.is_some() => span.badge { (say(text!("✗ not probed"))) },
+                        None => span.badge { (say(text!("– not probed yet"))) },
                         Some(last) => {
-                            (status(last))
-                            small.route { (last.report.verdict.route.as_str()) " route" }
+                            (page.status(last))
+                            @let route = Text::word(last.report.verdict.route.as_str());
+                            small.route { (say(text!("{route} route", route))) }
                         }
                     }
                 }
@@ -235,19 +249,20 @@ impl Row {
                     b { (target) } " " small { (module) }
                     @if let Some(region) = region { " " small { (region) } }
                     @for (name, value) in labels { " " small.label { (name) "=" (value) } }
-                    @if let Some(obstacle) = &self.obstacle { p.fault { "✗ it cannot be probed: " (obstacle) } }
+                    @if let Some(obstacle) = &self.obstacle { p.fault { (say(text!("✗ it cannot be probed: {obstacle}", obstacle))) } }
                     @else if let Some(last) = &self.last {
-                        @if !last.success { p.fault { "✗ the probe failed" } }
-                        @if let Some(reason) = &last.maintenance { p.maintenance { "⚙ maintenance: " (reason) } }
-                        p { (reason(last)) }
+                        @if !last.success { p.fault { (say(text!("✗ the probe failed"))) } }
+                        @if let Some(reason) = &last.maintenance { p.maintenance { (say(maintenance(reason))) } }
+                        p { (page.reason(last)) }
                     }
                 }
                 div.trips {
-                    (sparkline::show(&self.round_trips, self.last.as_ref().is_some_and(|last| has_connected(last))))
+                    @let was_tried = self.last.as_ref().is_some_and(|last| has_connected(last));
+                    (sparkline::show(&self.round_trips, was_tried, page.spoken.language))
                 }
                 div.when {
                     @if let Some(last) = &self.last {
-                        (when(last.at)) " (" (age(now, last.at)) ") · " (links(prefix, &self.query()))
+                        (when(last.at)) " (" (say(age(page.now, last.at))) ") · " (page.links(&self.query()))
                     }
                 }
             }
@@ -271,39 +286,50 @@ const fn class(state: State) -> &'static str {
     }
 }
 
-/// The verdict in a word, with a sign that tells it without its colour.
-fn status(probed: &Probed) -> Markup {
-    let status = probed.report.verdict.status;
-    let (class, sign) = status_marks(status);
-    html! { span.(class) { span.badge { span aria-hidden="true" { (sign) " " } (status.as_str()) } } }
-}
-
-fn ended(probed: &Probed) -> Markup {
-    html! {
-        @if probed.success { span.good { span.badge { "✓ succeeded" } } }
-        @else { span.error { span.badge { "✗ failed" } } }
+/// What is told of a probe.
+impl Overview {
+    /// The verdict in a word, with a sign that tells it without its colour.
+    fn status(&self, probed: &Probed) -> Markup {
+        let status = probed.report.verdict.status;
+        let (class, sign) = status_marks(status);
+        let word = self.say(&Text::word(status.as_str()));
+        html! { span.(class) { span.badge { span aria-hidden="true" { (sign) " " } (word) } } }
     }
-}
 
-/// The first root finding, or else the verdict.
-fn reason(probed: &Probed) -> Markup {
-    let report = &probed.report;
-    html! {
-        @match report.findings.iter().find(|finding| finding.is_root()) {
-            Some(finding) => { b { (finding.code) } " " (finding.summary) },
-            None => (report.verdict.summary),
+    fn ended(&self, probed: &Probed) -> Markup {
+        html! {
+            @if probed.success { span.good { span.badge { (self.say(&text!("✓ succeeded"))) } } }
+            @else { span.error { span.badge { (self.say(&text!("✗ failed"))) } } }
         }
     }
+
+    /// The first root finding, or else the verdict.
+    fn reason(&self, probed: &Probed) -> Markup {
+        let report = &probed.report;
+        html! {
+            @match report.findings.iter().find(|finding| finding.is_root()) {
+                Some(finding) => { b { (finding.code) } " " (self.say(&finding.summary)) },
+                None => (self.say(&report.verdict.summary)),
+            }
+        }
+    }
+
+    fn links(&self, query: &str) -> Markup {
+        let log = format!("{}/logs?{query}{}", self.prefix, self.spoken.parameter);
+        html! {
+            a href=(log) { (self.say(&text!("log"))) } " · "
+            a href=(format!("{log}&format=html")) { (self.say(&text!("report"))) }
+        }
+    }
+}
+
+fn maintenance(reason: &str) -> Text {
+    if reason == MAINTENANCE { text!("⚙ maintenance") } else { text!("⚙ maintenance: {reason}", reason) }
 }
 
 /// Whether something was connected to, or tried to be.
 fn has_connected(probed: &Probed) -> bool {
     probed.report.addresses.iter().any(|view| !view.ports.is_empty())
-}
-
-fn links(prefix: &str, query: &str) -> Markup {
-    let log = format!("{prefix}/logs?{query}");
-    html! { a href=(log) { "log" } " · " a href=(format!("{log}&format=html")) { "report" } }
 }
 
 fn when(at: Timestamp) -> Markup {
@@ -312,10 +338,10 @@ fn when(at: Timestamp) -> Markup {
 }
 
 /// How long ago something was, in its two largest units.
-fn age(now: Timestamp, at: Timestamp) -> String {
+fn age(now: Timestamp, at: Timestamp) -> Text {
     let seconds = now.duration_since(at).as_secs().max(0);
     let span = jiff::Span::new().seconds(seconds);
     let largest = SpanRound::new().largest(Unit::Hour);
     let rounded = span.round(largest).unwrap_or(span);
-    format!("{rounded:#} ago")
+    text!("{age} ago", age = format!("{rounded:#}"))
 }

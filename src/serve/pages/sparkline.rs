@@ -3,6 +3,8 @@
 use maud::{Markup, html};
 
 use crate::diagnose::milliseconds;
+use crate::text;
+use crate::text::{Language, Text};
 
 /// Units of the drawing, which is scaled to its place.
 const WIDTH: f64 = 240.0;
@@ -13,17 +15,18 @@ const EDGE: f64 = 3.0;
 const PLACES: usize = 60;
 
 /// `was_tried`: whether the last probe connected to anything, without which there is no round trip to be had.
-pub(super) fn show(round_trips: &[Option<u64>], was_tried: bool) -> Markup {
+pub(super) fn show(round_trips: &[Option<u64>], was_tried: bool, language: Language) -> Markup {
     let newest = &round_trips[round_trips.len().saturating_sub(PLACES)..];
     let known = || newest.iter().flatten().copied();
     let (Some(least), Some(most)) = (known().min(), known().max()) else {
-        return html! { @if was_tried { small { "no round trip" } } };
+        return html! { @if was_tried { small { (text!("no round trip").say(language)) } } };
     };
     let missing = newest.iter().filter(|us| us.is_none()).count();
-    let latest = newest.last().copied().flatten().map_or_else(|| "no answer".to_owned(), milliseconds);
-    let range = format!("{} to {}", milliseconds(least), milliseconds(most));
-    let gaps = if missing == 0 { String::new() } else { format!(", {missing} of {} not answered", newest.len()) };
-    let told = format!("round trip {latest}, {range}{gaps}");
+    let latest =
+        newest.last().copied().flatten().map_or_else(|| text!("no answer"), |us| Text::literal(milliseconds(us)));
+    let (least, all) = (milliseconds(least), newest.len());
+    let gaps = (missing > 0).then(|| text!(", {missing} of {all} not answered", missing, all));
+    let told = text!("round trip {latest}, {least} to {most}{gaps}", latest, least, most = milliseconds(most), gaps);
     let first = PLACES - newest.len();
     html! {
         svg.spark viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) preserveAspectRatio="none" aria-hidden="true" {
@@ -38,7 +41,7 @@ pub(super) fn show(round_trips: &[Option<u64>], was_tried: bool) -> Markup {
                 line.missing x1=(x) x2=(x) y1=(HEIGHT - 8.0) y2=(HEIGHT) {}
             }
         }
-        small { (told) }
+        small { (told.say(language)) }
     }
 }
 
@@ -73,18 +76,18 @@ mod tests {
     fn a_line_is_broken_where_nobody_answered() {
         let all = [Some(1), Some(2), None, Some(3), None, None, Some(4)];
         assert_eq!(runs(&all), vec![vec![(0, 1), (1, 2)], vec![(3, 3)], vec![(6, 4)]]);
-        let shown = show(&all, true).into_string();
+        let shown = show(&all, true, Language::English).into_string();
         assert_eq!((shown.matches("<polyline").count(), shown.matches("<line").count()), (3, 3));
         assert!(shown.contains("round trip 0.00 ms, 0.00 ms to 0.00 ms, 3 of 7 not answered"), "{shown}");
-        let unanswered = show(&[Some(500), None], true).into_string();
+        let unanswered = show(&[Some(500), None], true, Language::English).into_string();
         assert!(unanswered.contains("round trip no answer, 0.50 ms to 0.50 ms, 1 of 2 not answered"), "{unanswered}");
     }
 
     #[test]
     fn what_was_not_tried_is_not_told_as_unanswered() {
-        assert_eq!(show(&[None, None], false).into_string(), "");
-        assert_eq!(show(&[None, None], true).into_string(), "<small>no round trip</small>");
-        assert_eq!(show(&[], false).into_string(), "");
+        assert_eq!(show(&[None, None], false, Language::English).into_string(), "");
+        assert_eq!(show(&[None, None], true, Language::English).into_string(), "<small>no round trip</small>");
+        assert_eq!(show(&[], false, Language::English).into_string(), "");
     }
 
     #[test]

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::overview::{LeftOut, Overview, Row, State, chosen, counts};
 use crate::cli::Scheduled;
 use crate::report::Report;
+use crate::serve::language::Spoken;
 use crate::serve::probing::{Probed, Question};
+use crate::text::Language;
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=y>&#x3c;\u{202e}\u{1b}[31m";
 
@@ -32,9 +34,13 @@ fn row(target: &str, last: Option<Arc<Probed>>) -> Row {
 }
 
 fn page(rows: Vec<Row>, probes: Vec<(u64, Arc<Probed>)>) -> String {
+    page_in(Spoken::default(), rows, probes)
+}
+
+fn page_in(spoken: Spoken, rows: Vec<Row>, probes: Vec<(u64, Arc<Probed>)>) -> String {
     let counts = counts(rows.iter().map(|row| State::of(row.last.as_deref(), row.obstacle.as_deref())));
     let (now, left_out) = (Timestamp::UNIX_EPOCH, LeftOut::default());
-    Overview { prefix: String::new(), rows, counts, left_out, probes, stale_since: None, now }.render()
+    Overview { prefix: String::new(), spoken, rows, counts, left_out, probes, stale_since: None, now }.render()
 }
 
 #[test]
@@ -56,6 +62,35 @@ fn a_target_is_shown_with_all_that_is_known_of_it() {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     assert!(!shown.contains("<script") && !shown.contains("http://"), "{shown}");
+}
+
+#[test]
+fn in_chinese_everything_is_chinese_that_the_page_says_itself() {
+    let (failed, good) = (probed("tls-untrusted", false, Some("maintenance")), probed("healthy-public", true, None));
+    let mut hindered = row("key.example", None);
+    hindered.obstacle = Some("there is no key".to_owned());
+    let rows = vec![row("a.example", Some(Arc::clone(&failed))), row("b.example", None), hindered];
+    let spoken = Spoken { language: Language::Chinese, parameter: "&lang=zh" };
+    let shown = page_in(spoken, rows, vec![(7, failed), (8, good)]);
+    for expected in [
+        "<html lang=\"zh-CN\">",
+        "3 个目标：1 个无法探测、1 个在维护期间失败、1 个尚未探测",
+        "降级",
+        "✗ 探测失败",
+        "⚙ 维护<",
+        "✗ 无法探测：there is no key",
+        "– 尚未探测",
+        "3 次中有 1 次无响应",
+        "<h2>最近的探测</h2>",
+        "✓ 成功",
+        "/logs?id=7&amp;lang=zh&amp;format=html",
+        "前)",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    for english in ["Targets", "Last probes", "round trip", "route<", "failed", " ago", "maintenance<", ">log<"] {
+        assert!(!shown.contains(english), "{english}: {shown}");
+    }
 }
 
 #[test]
@@ -115,6 +150,7 @@ fn an_empty_page_says_what_can_be_done_and_a_stale_configuration_is_told() {
     let (now, stale_since) = (Timestamp::UNIX_EPOCH, Some(Timestamp::UNIX_EPOCH));
     let overview = Overview {
         prefix: String::new(),
+        spoken: Spoken::default(),
         rows: Vec::new(),
         counts,
         left_out: LeftOut { failing: 1, others: 2 },

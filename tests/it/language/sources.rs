@@ -125,8 +125,9 @@ pub(super) fn loose_sentences() -> Vec<String> {
     };
     let mut found = Vec::new();
     for (path, text) in sources() {
-        let is_of_people = (path.starts_with("src/diagnose") || path.starts_with("src/report"))
-            && !EXCEPTED.iter().any(|excepted| path == *excepted);
+        let is_of_people =
+            ["src/diagnose", "src/report", "src/serve/pages/"].iter().any(|begin| path.starts_with(begin))
+                && !EXCEPTED.iter().any(|excepted| path == *excepted);
         let code = code_of(&text);
         for (at, literal) in literals(&code).into_iter().filter(|_| is_of_people) {
             let is_reason = code[..at].trim_end().ends_with("reason =");

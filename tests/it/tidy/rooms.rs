@@ -86,6 +86,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "settings::ProbeKind",
             "settings::Spot",
             "target::Target",
+            "text",
             "recheck",
         ],
     ),

@@ -58,15 +58,52 @@ fn the_overview_of_a_service_is_shown_and_has_nothing_to_complain_about() {
     }
 }
 
+/// The page as a browser gets it that prefers Chinese.
+fn chinese(service: &Service) -> String {
+    let Answer { head, body, .. } = service.request("GET", "/", "Accept-Language: zh-CN,zh;q=0.9,en;q=0.8\r\n");
+    assert!(head.contains("vary: accept-language"), "{head}");
+    assert!(body.contains("4 个目标：1 个失败、1 个在维护期间失败、"), "{body}");
+    body
+}
+
+#[test]
+fn the_pages_are_in_the_language_that_the_browser_prefers_or_that_is_asked_for() {
+    let (service, _listener) = service();
+    page(&service);
+    let chinese = chinese(&service);
+    let path = |page: &str| {
+        let link = page.split_once("href=\"/logs?target=").unwrap().1.split('"').next().unwrap();
+        format!("/logs?target={}", link.replace("&amp;", "&"))
+    };
+    let prefers = "Accept-Language: zh\r\n";
+    let log = service.request("GET", &path(&chinese), prefers);
+    assert!(log.body.contains("模块 tcp_connect 对 127.0.0.1:"), "{}", log.body);
+    assert!(service.get(&path(&chinese)).body.contains("module tcp_connect failed for"));
+    // What is asked for stays on the way to the next page.
+    let asked = service.get("/?lang=zh").body;
+    let log = path(&asked);
+    assert!(log.ends_with("&lang=zh") && service.get(&log).body.contains("模块 tcp_connect 对 "), "{log}");
+    let report = service.get(&format!("{log}&format=html")).body;
+    assert!(report.contains("<html lang=\"zh-CN\">"), "{report}");
+    assert!(service.request("GET", "/?lang=en", prefers).body.contains("<html lang=\"en\">"));
+    let Some(program) = chromium() else { return };
+    let switches = ["--dump-dom".to_owned(), "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1".to_owned()];
+    let url = format!("http://{}/?lang=zh", service.address);
+    let (shown, stderr) = Opened::new("").browse_at(&program, &switches, &url);
+    assert!(shown.contains("<h2>最近的探测</h2>") && !shown.contains("<script"), "{shown}");
+    assert_eq!(complaints(&stderr), Vec::<&str>::new());
+}
+
 #[test]
 fn the_overview_fits_a_phone_and_can_be_read_in_light_and_dark() {
     let Some(program) = chromium() else { return };
     let (service, _listener) = service();
     let document = page(&service);
+    let documents = [("overview", document.clone()), ("Chinese", chinese(&service))];
     let mut pictures = Vec::new();
     for (number, background) in SCHEMES {
-        let measured = measure(&program, &[("overview", document.clone())], number);
-        assert_eq!(measured.len(), WIDTHS.len());
+        let measured = measure(&program, &documents, number);
+        assert_eq!(measured.len(), 2 * WIDTHS.len());
         for (width, taken, back) in measured {
             assert!(taken <= width, "it takes {taken} of {width} px");
             assert_eq!(back, background);
