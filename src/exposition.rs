@@ -1,9 +1,13 @@
-//! Metrics as text that Prometheus reads: the text format 0.0.4 and `OpenMetrics` 1.0. Pure; what is measured is for others to know.
+//! Metrics as text that Prometheus reads: the text format 0.0.4 and `OpenMetrics` 1.0; `otlp.rs` has them for `OpenTelemetry`. Pure; what is measured is for others to know.
 //!
 //! Sources: Prometheus documentation, "Exposition formats"; the `OpenMetrics` specification, version 1.0.
 
+mod otlp;
+
 use std::borrow::Cow;
 use std::fmt::{self, Write};
+
+pub use otlp::otlp;
 
 /// How metrics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

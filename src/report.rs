@@ -105,6 +105,7 @@ formats! {
     Json "json" "one JSON document, see `cosprobe schema`" json::render;
     Jsonl "jsonl" "one JSON document a line: each observation, then the rest of the report" events::render;
     Prometheus "prom" "metrics for Prometheus, as the textfile collector of `node_exporter` reads them" prometheus::render;
+    OtlpJson "otlp-json" "the same metrics for OpenTelemetry: one line of OTLP in JSON" prometheus::render_otlp;
     Nagios "nagios" "one line with performance data, and the exit codes of a Nagios plugin" nagios::render;
     Markdown "markdown" "Markdown for tickets and chats" markdown::render;
     Html "html" "one HTML file for browsers and printers" html::render;

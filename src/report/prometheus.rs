@@ -26,13 +26,29 @@ pub struct MetricOptions {
     pub success: Option<bool>,
 }
 
+/// The metrics as text for Prometheus.
 pub(super) fn render(report: &Report, style: Style) -> String {
+    exposition::render(&of_command_line(report, style), Notation::Text)
+}
+
+/// The same for `OpenTelemetry`, as one line.
+pub(super) fn render_otlp(report: &Report, style: Style) -> String {
+    let resource: Labels = vec![
+        ("service.name".into(), report.tool.name.clone()),
+        ("service.version".into(), report.tool.version.clone()),
+    ];
+    let document = exposition::otlp(&of_command_line(report, style), &resource, report.ended_at.as_nanosecond());
+    format!("{document}\n")
+}
+
+/// What a report says in numbers, with the labels of the command line.
+fn of_command_line(report: &Report, style: Style) -> Vec<Family> {
     let named = report.labels.iter().map(|(name, value)| (label_name(name), value.clone()));
     // Two of the user's labels can come to one name, and a sample has each name once.
     let named: BTreeMap<String, String> = named.collect();
     let labels = named.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect();
     let options = MetricOptions { fail_on: style.fail_on, labels, with_target: true, success: None };
-    exposition::render(&families(report, &options), Notation::Text)
+    families(report, &options)
 }
 
 /// A label's name as Prometheus takes it: letters, digits and underscores, not beginning with a digit or two underscores. One of

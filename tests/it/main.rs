@@ -25,6 +25,7 @@ mod language;
 mod loopback;
 mod markdown;
 mod netns;
+mod otlp;
 mod ping;
 mod redact;
 mod regions;

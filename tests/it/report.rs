@@ -34,7 +34,9 @@ fn a_frozen_report_looks_as_it_did() {
 #[test]
 fn a_frozen_report_tells_monitoring_what_it_did() {
     for (path, text) in goldens() {
-        for (format, ending) in [(Format::Prometheus, "prom"), (Format::Nagios, "nagios.txt")] {
+        for (format, ending) in
+            [(Format::Prometheus, "prom"), (Format::OtlpJson, "otlp.jsonl"), (Format::Nagios, "nagios.txt")]
+        {
             let shown = render(&report(&text), format, Style::default());
             let frozen = repository(&path.replace("json", ending));
             let expected = snapbox::Data::read_from(&frozen, Some(snapbox::data::DataFormat::Text)).raw();
