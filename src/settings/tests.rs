@@ -88,12 +88,14 @@ fn what_could_be_a_secret_is_not_shown() {
 
 /// Pieces of which a file is made, sound and not.
 fn piece() -> impl Strategy<Value = String> {
-    const WORDS: [&str; 29] = [
+    const WORDS: [&str; 31] = [
         "[modules.a]",
         "[policies.p]",
         "[[targets]]",
         "[labels]",
         "[[policies.p.maintenance]]",
+        "[policies.p.slo]",
+        "availability_percent = 99.9e9",
         "[modules]",
         "probe = \"head\"",
         "probe = \"dns\"",
