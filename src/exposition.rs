@@ -2,12 +2,15 @@
 //!
 //! Sources: Prometheus documentation, "Exposition formats"; the `OpenMetrics` specification, version 1.0.
 
+mod gathered;
 mod otlp;
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 pub use otlp::otlp;
+
+pub use gathered::Gathered;
 
 /// How metrics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -147,6 +150,10 @@ impl Family {
         self.name == other.name
     }
 
+    const fn ending(&self) -> &'static str {
+        if matches!(self.kind, Kind::Counter) { "_total" } else { "" }
+    }
+
     fn push(&mut self, suffix: &'static str, labels: Labels, value: f64) {
         self.samples.push(Sample { suffix, labels, value });
     }
@@ -171,17 +178,24 @@ pub fn render(families: &[Family], notation: Notation) -> String {
 }
 
 fn render_family(text: &mut String, family: &Family, notation: Notation) {
+    render_head(text, family, notation);
+    render_samples(text, family);
+}
+
+fn render_head(text: &mut String, family: &Family, notation: Notation) {
     // `OpenMetrics` names a counter without the ending that its samples have.
-    let total = if family.kind == Kind::Counter { "_total" } else { "" };
     let named = match notation {
-        Notation::Text => total,
+        Notation::Text => family.ending(),
         Notation::OpenMetrics => "",
     };
     let (name, word) = (family.name, family.kind.word());
     text.extend(["# HELP ", name, named, " ", family.help, "\n# TYPE ", name, named, " ", word, "\n"]);
+}
+
+fn render_samples(text: &mut String, family: &Family) {
     for sample in &family.samples {
-        text.push_str(name);
-        text.push_str(if sample.suffix.is_empty() { total } else { sample.suffix });
+        text.push_str(family.name);
+        text.push_str(if sample.suffix.is_empty() { family.ending() } else { sample.suffix });
         render_labels(text, &sample.labels);
         text.push(' ');
         // Writing to a string does not fail.

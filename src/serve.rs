@@ -2,7 +2,7 @@
 //! are checks of COS, prepared by `cli::module`; targets of the file are probed by themselves as well.
 //!
 //! `listener.rs` holds the connections, `handlers.rs` answers requests, `probing.rs` takes probes, `schedule.rs` takes them by
-//! itself, `guard.rs` says which targets may be asked for, `setup.rs` holds the configuration and replaces it, and `web.rs` says over
+//! itself, `rendering.rs` renders what is long, `guard.rs` says which targets may be asked for, `setup.rs` holds the configuration and replaces it, and `web.rs` says over
 //! what and to whom it is served.
 
 mod guard;
@@ -15,6 +15,7 @@ mod own;
 mod pages;
 mod probing;
 mod query;
+mod rendering;
 mod schedule;
 mod setup;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::error::Error;
 use history::History;
 use own::Counts;
 use probing::Sharing;
+use rendering::Renderings;
 use schedule::Board;
 use setup::Setups;
 use web::Webs;
@@ -72,6 +74,7 @@ struct State {
     sharing: Sharing,
     history: Mutex<History>,
     board: Mutex<Board>,
+    renderings: Renderings,
     counts: Counts,
 }
 
@@ -117,6 +120,7 @@ pub async fn serve(
         history,
         sharing: Sharing::default(),
         board: Mutex::default(),
+        renderings: Renderings::default(),
         counts: Counts::default(),
     });
     schedule::start(&state);

@@ -16,9 +16,10 @@ use super::language::Spoken;
 use super::pages::Log;
 use super::probing::{Probed, Question, job, probed};
 use super::query::Query;
+use super::rendering::{Page, rendered};
 use super::setup::Setup;
 use super::web::Admission;
-use super::{Options, State, guard, own, pages, reload, schedule};
+use super::{Options, State, guard, pages, reload};
 use crate::exposition::{Family, Labels, Notation, render};
 use crate::report::{MetricOptions, families};
 
@@ -89,14 +90,14 @@ async fn answer_admitted(state: &Arc<State>, request: &Request<Incoming>) -> Ans
     let spoken = Spoken::of(request.headers(), &query);
     match path {
         "/probe" => probe(state, request, &query, notation).await.unwrap_or_else(|refusal| refusal),
-        "/metrics" => metrics(&[own::families(state), schedule::families(state)].concat(), notation),
+        "/metrics" => long(state, Page::Metrics(notation)).await,
         "/config" => text(StatusCode::OK, state.setups.current().loaded.text.clone()),
         "/-/healthy" => text(StatusCode::OK, "Healthy\n"),
         "/-/reload" => match reload(state).await {
             Ok(()) => text(StatusCode::OK, "the configuration was read again\n"),
             Err(problem) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{problem}\n")),
         },
-        "/" => page(pages::overview(state, spoken)),
+        "/" => long(state, Page::Overview(spoken)).await,
         "/logs" => match pages::log(state, &query, spoken.language) {
             Some(Log::Text(log)) => in_languages(text(StatusCode::OK, log)),
             Some(Log::Html(log)) => page(log),
@@ -205,11 +206,20 @@ fn metrics(families: &[Family], notation: Notation) -> Answer {
     with_type(StatusCode::OK, notation.media_type(), render(families, notation))
 }
 
-fn text(status: StatusCode, body: impl Into<String>) -> Answer {
-    with_type(status, "text/plain; charset=utf-8", body.into())
+/// A page that grows with the targets.
+async fn long(state: &Arc<State>, wanted: Page) -> Answer {
+    match (rendered(state, wanted).await, wanted) {
+        (Err(error), _) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        (Ok(body), Page::Overview(_)) => page(body),
+        (Ok(body), Page::Metrics(notation)) => with_type(StatusCode::OK, notation.media_type(), body),
+    }
 }
 
-fn page(body: String) -> Answer {
+fn text(status: StatusCode, body: impl Into<String>) -> Answer {
+    with_type(status, "text/plain; charset=utf-8", Into::<String>::into(body))
+}
+
+fn page(body: impl Into<Bytes>) -> Answer {
     let mut answer = with_type(StatusCode::OK, "text/html; charset=utf-8", body);
     // The page needs nothing from anywhere; what a target or a server wrote into it must not either.
     let policy = HeaderValue::from_static(POLICY);
@@ -223,8 +233,8 @@ fn in_languages(mut answer: Answer) -> Answer {
     answer
 }
 
-fn with_type(status: StatusCode, media_type: &'static str, body: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
+fn with_type(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -20,20 +20,16 @@ use crate::text::Language;
 use overview::{Overview, Row};
 
 /// All targets with what became of them, and the last probes.
-pub(super) fn overview(state: &State, spoken: Spoken) -> String {
-    let (rows, counts, left_out) = {
-        let board = locked(&state.board);
-        let row = |series: &&Series| Row {
-            scheduled: series.scheduled.clone(),
-            last: series.last.clone(),
-            obstacle: series.obstacle.clone(),
-            round_trips: series.round_trips.iter().copied().collect(),
-        };
-        let known = |series: &Series| overview::State::of(series.last.as_deref(), series.obstacle.as_deref());
-        let (shown, left_out) = overview::chosen(&board.series, known);
-        let counts = overview::counts(board.series.iter().map(known));
-        (shown.iter().map(row).collect(), counts, left_out)
+pub(super) fn overview(state: &State, all: &[Arc<Series>], spoken: Spoken) -> String {
+    let row = |series: &&Arc<Series>| Row {
+        scheduled: series.scheduled.clone(),
+        last: series.last.clone(),
+        obstacle: series.obstacle.clone(),
+        round_trips: series.round_trips.iter().copied().collect(),
     };
+    let known = |series: &Arc<Series>| overview::State::of(series.last.as_deref(), series.obstacle.as_deref());
+    let (shown, left_out) = overview::chosen(all, known);
+    let (rows, counts) = (shown.iter().map(row).collect(), overview::counts(all.iter().map(known)));
     let probes = locked(&state.history).newest_first().take(overview::MOST_PROBES).cloned().collect();
     let stale_since = Some(state.setups.last_reload()).filter(|last| !last.was_successful);
     let stale_since = stale_since.map(|last| last.succeeded_at);
@@ -74,8 +70,8 @@ fn found(state: &State, query: &Query) -> Option<Arc<Probed>> {
     };
     // With many targets the last probe of each does not stay among the last of all.
     kept.or_else(|| {
-        let board = locked(&state.board);
-        let mut last = board.series.iter().filter_map(|series| series.last.as_ref());
+        let all = locked(&state.board).series();
+        let mut last = all.iter().filter_map(|series| series.last.as_ref());
         last.find(|probed| is_meant(None, probed)).map(Arc::clone)
     })
 }

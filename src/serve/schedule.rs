@@ -1,13 +1,13 @@
 //! The targets of the file are probed by themselves, each on its own interval. The first probes are spread over it, so that a fleet
 //! that starts at one moment does not ask at one moment.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::handlers::of_probe;
 use super::objectives::{Families, Tallies};
@@ -15,7 +15,7 @@ use super::probing::{Probed, Question, job, probed};
 use super::setup::Setup;
 use super::{State, locked};
 use crate::cli::{Job, Scheduled};
-use crate::exposition::{Family, Kind, Labels};
+use crate::exposition::{Family, Gathered, Kind, Labels};
 use crate::report::not_probed;
 use crate::settings::Objectives;
 
@@ -26,12 +26,28 @@ const KEPT: usize = 60;
 
 /// What became of the targets.
 #[derive(Default)]
-pub(super) struct Board {
-    pub(super) series: Vec<Series>,
-    tasks: JoinSet<()>,
+pub(super) struct Board(Vec<Entry>);
+
+/// A target that is being probed.
+struct Entry {
+    place: Place,
+    _task: Task,
+}
+
+/// Where a target's series is, for its task and for those who look. It is replaced and never changed under who looks.
+type Place = Arc<Mutex<Arc<Series>>>;
+
+/// A task that ends with this.
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What became of one target.
+#[derive(Clone)]
 pub(super) struct Series {
     pub(super) scheduled: Scheduled,
     pub(super) last: Option<Arc<Probed>>,
@@ -58,17 +74,23 @@ impl Histogram {
         self.count += 1;
         self.sum += seconds;
     }
+
+    fn family(&self, labels: &Labels) -> Family {
+        let mut family = Family::new(
+            "cosprobe_kernel_rtt_seconds",
+            "Time from SYN to SYN-ACK by the kernel, of all probes of a target since the service began",
+            Kind::Histogram,
+        );
+        let buckets: Vec<(f64, u64)> = BOUNDS.into_iter().zip(self.at_most.iter().copied()).collect();
+        family.add_histogram(labels, &buckets, self.count, self.sum);
+        family
+    }
 }
 
 impl Series {
     fn new(scheduled: Scheduled) -> Self {
         let (histogram, tallies) = (Histogram::default(), Tallies::default());
         Self { scheduled, last: None, obstacle: None, round_trips: VecDeque::new(), histogram, tallies }
-    }
-
-    fn is_of(&self, other: &Scheduled) -> bool {
-        let own = &self.scheduled;
-        (&own.target, &own.module, &own.region) == (&other.target, &other.module, &other.region)
     }
 
     fn take(&mut self, probed: &Arc<Probed>, slo: Option<&Objectives>) {
@@ -97,58 +119,73 @@ impl Series {
 }
 
 impl Board {
-    /// Takes why a target cannot be probed now; `None`: it can.
-    fn take_obstacle(&mut self, at: usize, obstacle: Option<String>) {
-        if let Some(series) = self.series.get_mut(at) {
-            series.obstacle = obstacle;
-        }
+    /// All series as they are now, in the order of the file.
+    pub(super) fn series(&self) -> Vec<Arc<Series>> {
+        self.0.iter().map(|entry| Arc::clone(&locked(&entry.place))).collect()
     }
+}
 
-    /// Takes what came of a target, also for what is promised of it.
-    pub(super) fn take(&mut self, at: usize, probed: &Arc<Probed>, slo: Option<&Objectives>) {
-        if let Some(series) = self.series.get_mut(at) {
-            series.take(probed, slo);
+/// Probes the targets of the configuration in use. What is known of a target that stays is kept, and with the same interval so is its
+/// place in it: however often a file is read again, everything is probed in time.
+pub(super) fn start(state: &Arc<State>) {
+    let setup = state.setups.current();
+    let mut board = locked(&state.board);
+    let keyed = |entry: Entry| {
+        let key = key(&locked(&entry.place).scheduled);
+        (key, entry)
+    };
+    let mut before: BTreeMap<Key, Entry> = std::mem::take(&mut board.0).into_iter().map(keyed).collect();
+    board.0 = setup.loaded.targets.iter().map(|scheduled| entry(state, &setup, scheduled, &mut before)).collect();
+}
+
+/// What makes a target the same one in another configuration.
+type Key = (String, String, Option<String>);
+
+fn key(scheduled: &Scheduled) -> Key {
+    let Scheduled { target, module, region, .. } = scheduled;
+    (target.clone(), module.clone(), region.clone())
+}
+
+/// The one from before, if it can go on; else a new one, with what was known before.
+fn entry(state: &Arc<State>, setup: &Setup, scheduled: &Scheduled, before: &mut BTreeMap<Key, Entry>) -> Entry {
+    let known = before.remove(&key(scheduled));
+    let place = known.as_ref().map(|entry| Arc::clone(&entry.place));
+    let place = place.unwrap_or_else(|| Arc::new(Mutex::new(Arc::new(Series::new(scheduled.clone())))));
+    let interval = locked(&place).scheduled.interval;
+    change(&place, |series| {
+        series.scheduled = scheduled.clone();
+        series.obstacle = job_of(setup, scheduled).err();
+    });
+    match known {
+        Some(entry) if interval == scheduled.interval => entry,
+        _ => {
+            let task = tokio::spawn(keep_probing(Arc::clone(state), Arc::clone(&place)));
+            Entry { place, _task: Task(task.abort_handle()) }
         }
     }
 }
 
-/// Begins to probe the targets of the configuration in use, instead of those before. What is known of a target that stays is kept.
-pub(super) fn start(state: &Arc<State>) {
-    let setup = state.setups.current();
-    let mut board = locked(&state.board);
-    let mut before = std::mem::take(&mut board.series);
-    board.tasks = JoinSet::new();
-    for (at, scheduled) in setup.loaded.targets.iter().enumerate() {
-        let known = before.iter().position(|series| series.is_of(scheduled)).map(|place| before.swap_remove(place));
-        let kept = known.map(|series| Series { scheduled: scheduled.clone(), ..series });
-        let series = kept.unwrap_or_else(|| Series::new(scheduled.clone()));
-        board.series.push(Series { obstacle: job_of(&setup, scheduled).err(), ..series });
-        board.tasks.spawn(keep_probing(Arc::clone(state), Arc::clone(&setup), scheduled.clone(), at));
-    }
+fn change(place: &Place, change: impl FnOnce(&mut Series)) {
+    change(Arc::make_mut(&mut locked(place)));
 }
 
 /// Ends probing.
 pub(super) fn stop(state: &State) {
-    locked(&state.board).tasks.abort_all();
+    locked(&state.board).0.clear();
 }
 
-async fn keep_probing(state: Arc<State>, setup: Arc<Setup>, scheduled: Scheduled, at: usize) {
-    let begin = Instant::now() + scheduled.interval.mul_f64(place_in_interval(&scheduled));
-    let mut ticks = tokio::time::interval_at(begin, scheduled.interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+async fn keep_probing(state: Arc<State>, place: Place) {
+    let mut ticks = ticks(&locked(&place).scheduled);
     loop {
         ticks.tick().await;
-        let (question, job) = match job_of(&setup, &scheduled) {
-            Ok(both) => both,
-            Err(obstacle) => {
-                // A key that cannot be had now may be there the next time.
-                locked(&state.board).take_obstacle(at, Some(obstacle));
-                continue;
-            }
-        };
-        locked(&state.board).take_obstacle(at, None);
+        let (setup, scheduled) = (state.setups.current(), locked(&place).scheduled.clone());
+        let job = job_of(&setup, &scheduled);
+        // A key that cannot be had now may be there the next time.
+        let obstacle = job.as_ref().err().cloned();
+        change(&place, |series| series.obstacle = obstacle);
+        let Ok((question, job)) = job else { continue };
         if let Ok(probed) = probed(&state, &setup, question, job).await {
-            locked(&state.board).take(at, &probed, objectives(&setup, &scheduled));
+            change(&place, |series| series.take(&probed, objectives(&setup, &scheduled)));
         }
     }
 }
@@ -156,6 +193,15 @@ async fn keep_probing(state: Arc<State>, setup: Arc<Setup>, scheduled: Scheduled
 /// What is promised of a target.
 fn objectives<'a>(setup: &'a Setup, scheduled: &Scheduled) -> Option<&'a Objectives> {
     setup.loaded.modules.get(&scheduled.module)?.slo.as_ref()
+}
+
+/// When a target is probed: by the clock that nobody sets. A probe that takes longer than the interval has the next one wait for its
+/// time.
+fn ticks(scheduled: &Scheduled) -> Interval {
+    let begin = Instant::now() + scheduled.interval.mul_f64(place_in_interval(scheduled));
+    let mut ticks = tokio::time::interval_at(begin, scheduled.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
 }
 
 /// What is asked for a target and what is done for it, or why nothing can be.
@@ -175,46 +221,28 @@ fn place_in_interval(scheduled: &Scheduled) -> f64 {
 }
 
 /// What is known of all targets, in numbers.
-pub(super) fn families(state: &State) -> Vec<Family> {
-    let setup = state.setups.current();
-    let board = locked(&state.board);
-    let mut all: Vec<Family> = Vec::new();
-    let mut round_trips = Family::new(
-        "cosprobe_kernel_rtt_seconds",
-        "Time from SYN to SYN-ACK by the kernel, of all probes of a target since the service began",
-        Kind::Histogram,
-    );
-    let mut ready =
-        Family::gauge("cosprobe_target_ready", "Whether what a probe of the target needs is there, such as a key");
-    let mut promised = Families::new();
-    for series in &board.series {
+pub(super) fn gather(setup: &Setup, all: &[Arc<Series>], gathered: &mut Gathered) {
+    for series in all {
         let mut labels: Labels =
             setup.loaded.labels.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect();
         labels.extend(series.labels());
-        if let Some(objectives) = objectives(&setup, &series.scheduled) {
+        if let Some(objectives) = objectives(setup, &series.scheduled) {
+            let mut promised = Families::new();
             promised.add(&labels, objectives, &series.tallies);
+            gathered.take(&promised.into_families());
         }
+        let mut ready =
+            Family::gauge("cosprobe_target_ready", "Whether what a probe of the target needs is there, such as a key");
         ready.add(labels.clone(), f64::from(series.obstacle.is_none()));
-        let families = match (&series.obstacle, &series.last) {
+        gathered.take(&[ready]);
+        match (&series.obstacle, &series.last) {
             // What was measured before says nothing about now.
-            (Some(_), _) => vec![not_probed(labels.clone())],
-            (None, Some(last)) => of_probe(&setup, last, series.labels()),
+            (Some(_), _) => gathered.take(&[not_probed(labels.clone())]),
+            (None, Some(last)) => gathered.take(&of_probe(setup, last, series.labels())),
             (None, None) => continue,
-        };
-        for family in families {
-            match all.iter_mut().find(|earlier| earlier.is_same_metric(&family)) {
-                Some(earlier) => earlier.absorb(family),
-                None => all.push(family),
-            }
         }
         if series.last.is_some() {
-            let Histogram { at_most, count, sum } = &series.histogram;
-            let buckets: Vec<(f64, u64)> = BOUNDS.into_iter().zip(at_most.iter().copied()).collect();
-            round_trips.add_histogram(&labels, &buckets, *count, *sum);
+            gathered.take(&[series.histogram.family(&labels)]);
         }
     }
-    all.push(ready);
-    all.push(round_trips);
-    all.extend(promised.into_families());
-    all
 }
