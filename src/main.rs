@@ -238,10 +238,13 @@ async fn ended() {
 /// Runs to the end. One thread is enough: probes wait, they do not compute.
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     cosprobe::sys::raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Start { what: "the event loop", problem: error.to_string() })?;
+    let start = |error: std::io::Error| Error::Start { what: "the event loop", problem: error.to_string() };
+    static FIRST: std::sync::Once = std::sync::Once::new();
+    // Where tokio finds no descriptors for its signals, which are set up once, it panics; so it is tried out whether there are as many.
+    let mut room = Ok(Vec::new());
+    FIRST.call_once(|| room = (0..5).map(|_| std::os::unix::net::UnixDatagram::unbound()).collect());
+    drop(room.map_err(start)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start)?;
     let result = runtime.block_on(work);
     // A file that blocks its reader must not hold up the report, nor a reader that blocks its writer an interrupt.
     runtime.shutdown_background();

@@ -12,8 +12,8 @@ use super::{Confidence, Finding, Severity};
 use crate::addr::{AddressScope, scope_of};
 use crate::config::{Policy, Route};
 use crate::evidence::{
-    CosError, Evidence, FailureKind, Http, Hypothesis, Interface, Observation, ObservationId, PolicyRule, RecordType,
-    RouteKind, Stage, VerificationResult, clock_offset,
+    CosError, Evidence, FailureKind, Http, Hypothesis, Interface, Observation, ObservationId, Outcome, PolicyRule,
+    RecordType, RouteKind, Stage, VerificationResult, clock_offset,
 };
 use crate::text;
 use crate::text::Text;
@@ -176,12 +176,9 @@ fn forbids(rule: &str, ip: IpAddr) -> bool {
 fn ports_exhausted(evidence: &Evidence, host: &str) -> Option<Finding> {
     let kinds = [FailureKind::NoFreePort, FailureKind::TooManyFiles];
     let exhausted: Vec<_> = failures(evidence, Stage::Connect, host, &kinds).collect();
-    let first = exhausted.first()?;
+    let Some(first) = exhausted.first() else { return nobody_asked(evidence, host) };
     let (what, fix) = match first.outcome.failure() {
-        Some(FailureKind::TooManyFiles) => (
-            text!("no file descriptor is left for a connection"),
-            text!("you: raise the limit of open files (`ulimit -n`, LimitNOFILE=), or find what leaks descriptors"),
-        ),
+        Some(FailureKind::TooManyFiles) => (text!("no file descriptor is left for a connection"), files_help()),
         _ => (
             text!("no local port is free for this destination"),
             text!(
@@ -195,6 +192,22 @@ fn ports_exhausted(evidence: &Evidence, host: &str) -> Option<Finding> {
             .citing(exhausted.iter().map(|observation| observation.id))
             .help(fix);
     Some(finding)
+}
+
+fn files_help() -> Text {
+    text!("you: raise the limit of open files (`ulimit -n`, LimitNOFILE=), or find what leaks descriptors")
+}
+
+/// Name servers that could not be asked for want of a descriptor, where no other was.
+fn nobody_asked(evidence: &Evidence, host: &str) -> Option<Finding> {
+    if evidence.own_lookups(host).any(|lookup| lookup.outcome == Outcome::Succeeded) {
+        return None;
+    }
+    let unasked: Vec<_> = failures(evidence, Stage::Resolve, host, &[FailureKind::TooManyFiles]).collect();
+    let first = unasked.first()?;
+    let summary = text!("no file descriptor is left to ask a name server for {host}", host);
+    let finding = Finding::new(&HST006, host, first.id, summary);
+    Some(finding.citing(unasked.iter().map(|observation| observation.id)).help(files_help()))
 }
 
 fn clock_skew(evidence: &Evidence, policy: &Policy) -> Option<Finding> {

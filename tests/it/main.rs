@@ -24,6 +24,7 @@ mod judged;
 mod language;
 mod loopback;
 mod markdown;
+mod namespaces;
 mod netns;
 mod otlp;
 mod ping;

@@ -1,5 +1,6 @@
 //! `serve`, as those see it who ask it: what is answered to what, what is refused, and that it goes on.
 
+mod faults;
 mod hostile;
 mod howto;
 mod load;

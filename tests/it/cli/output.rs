@@ -1,7 +1,9 @@
 //! Where the report goes, and what happens when it cannot go there.
 
 use std::fs::{File, OpenOptions};
+use std::process::Command;
 
+use crate::namespaces::in_namespaces;
 use crate::support::{Cosprobe, read, repository, run};
 
 const REPORT: &str = "tests/golden/bad-signature.json";
@@ -64,6 +66,33 @@ fn a_full_disk_is_an_error() {
     }
     let ran = diagnose().stdout(OpenOptions::new().write(true).open("/dev/full").unwrap()).run();
     assert!(ran.code == Some(5) && ran.stderr.contains("AUT001"), "{ran:?}");
+}
+
+#[test]
+fn a_device_that_is_full_is_an_error() {
+    let ran = diagnose().arguments(["--format", "json", "-o", "/dev/full"]).run();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{ran:?}");
+    assert!(ran.stderr.contains("cannot write /dev/full") && ran.stderr.contains(read(REPORT).trim_end()), "{ran:?}");
+}
+
+#[test]
+fn a_report_for_which_the_disk_has_no_room_leaves_the_old_one_and_nothing_else() {
+    in_namespaces("cli::output::a_report_for_which_the_disk_has_no_room_leaves_the_old_one_and_nothing_else", || {
+        let disk = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=4k", "none"]).arg(disk.path());
+        assert!(mount.status().unwrap().success());
+        let path = disk.path().join("report.json");
+        std::fs::write(&path, "old").unwrap();
+        let report = read(REPORT);
+        assert!(report.len() > 4096, "it would fit");
+        let ran = diagnose().arguments(["--format", "json", "-o"]).arguments([&path]).run();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{ran:?}");
+        assert!(ran.stderr.contains("No space left on device") && ran.stderr.contains(report.trim_end()), "{ran:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        let names: Vec<_> = std::fs::read_dir(disk.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["report.json"]);
+    });
 }
 
 #[test]
