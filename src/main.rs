@@ -237,9 +237,9 @@ async fn ended() {
 
 /// Runs to the end. One thread is enough: probes wait, they do not compute.
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    static FIRST: std::sync::Once = std::sync::Once::new();
     cosprobe::sys::raise_file_limit();
     let start = |error: std::io::Error| Error::Start { what: "the event loop", problem: error.to_string() };
-    static FIRST: std::sync::Once = std::sync::Once::new();
     // Where tokio finds no descriptors for its signals, which are set up once, it panics; so it is tried out whether there are as many.
     let mut room = Ok(Vec::new());
     FIRST.call_once(|| room = (0..5).map(|_| std::os::unix::net::UnixDatagram::unbound()).collect());

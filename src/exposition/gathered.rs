@@ -19,13 +19,12 @@ impl Gathered {
     pub fn take(&mut self, families: &[Family]) {
         for family in families.iter().filter(|family| !family.is_empty()) {
             let known = self.families.iter_mut().find(|(name, _)| *name == family.name);
-            let text = match known {
-                Some((_, text)) => text,
-                None => {
-                    let mut head = String::new();
-                    render_head(&mut head, family, self.notation);
-                    &mut self.families.push_mut((family.name, head)).1
-                }
+            let text = if let Some((_, text)) = known {
+                text
+            } else {
+                let mut head = String::new();
+                render_head(&mut head, family, self.notation);
+                &mut self.families.push_mut((family.name, head)).1
             };
             render_samples(text, family);
         }
@@ -52,7 +51,9 @@ mod tests {
     fn records_come_to_the_text_that_they_would_be_together() {
         let gauge = |values: &[f64]| {
             let mut family = Family::gauge("probe_success", "Whether it worked");
-            values.iter().for_each(|value| family.add(vec![("target".into(), value.to_string())], *value));
+            for value in values {
+                family.add(vec![("target".into(), value.to_string())], *value);
+            }
             family
         };
         let mut counter = Family::new("cosprobe_probes", "Probes", Kind::Counter);

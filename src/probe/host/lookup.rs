@@ -70,7 +70,7 @@ pub(in crate::probe) async fn look_up(name: &str, limits: &Limits, family: Famil
     let mut lookup = SystemLookup { name: name.to_owned(), addresses: Vec::new() };
     let outcome = match timeout(limits.attempt_timeout, bounded(name)).await {
         Ok(Ok(found)) => {
-            for ip in found.iter().map(|address| address.ip()).filter(|ip| family.allows(*ip)) {
+            for ip in found.iter().map(SocketAddr::ip).filter(|ip| family.allows(*ip)) {
                 if !lookup.addresses.contains(&ip) && lookup.addresses.len() < MAX_ADDRESSES {
                     lookup.addresses.push(ip);
                 }
