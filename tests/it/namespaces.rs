@@ -16,7 +16,7 @@ pub(crate) fn in_namespaces(test: &str, work: impl FnOnce()) {
     if !can.as_ref().is_ok_and(|output| output.status.success()) {
         let is_required = std::env::var("COSPROBE_LAB").is_ok_and(|value| value == "require");
         assert!(!is_required, "COSPROBE_LAB=require, and there can be no namespaces: {can:?}");
-        writeln!(std::io::stderr(), "skipped {test}: there can be no namespaces here").unwrap();
+        writeln!(std::io::stderr(), "skipped {test}: there can be no namespaces here").expect("standard error");
         return;
     }
     let own = std::env::current_exe().unwrap();
