@@ -169,7 +169,8 @@ fn route_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
 
 /// Every address × port.
 fn connect_steps(config: &Config, evidence: &Evidence) -> Vec<Step> {
-    let mut steps = Vec::new();
+    // As many as there are where each target is an address; a step is large.
+    let mut steps = Vec::with_capacity(config.targets.iter().map(|target| target.services.len()).sum());
     for target in &config.targets {
         let step = |parent, peer, action| Step {
             parent,

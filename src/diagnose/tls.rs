@@ -121,9 +121,12 @@ fn certificate_help(row: &CodeRow, finding: Finding, tls: &Tls) -> Finding {
         "TLS002" => finding
             .help(text!("you: check that the name leads to COS: nslookup NAME; a wrong hosts entry or resolver leads elsewhere"))
             .help(text!("bucket's owner: for a custom domain, bind a certificate for this name")),
-        _ => chain_help(finding, tls)
+        _ => {
+            let finding = finding
             .help(text!("network team: if a proxy inspects TLS here, exempt COS's domains or give this machine the proxy's root (--cacert FILE)"))
-            .help(text!("you: {roots} are trusted; if the issuer should be among them, install it (update-ca-certificates)", roots = tls.verification.roots.as_deref().map_or(text!("the system's roots"), Text::phrase))),
+            .help(text!("you: {roots} are trusted; if the issuer should be among them, install it (update-ca-certificates)", roots = tls.verification.roots.as_deref().map_or(text!("the system's roots"), Text::phrase)));
+            chain_help(finding, tls)
+        }
     }
 }
 

@@ -151,7 +151,8 @@ where
         has_asked.store(true, Ordering::Relaxed);
         // No path takes a body. What is behind one that was not read must never be taken for a request.
         let has_body = !request.body().is_end_stream();
-        let (answer, changes) = (answer(request), ends.changes.clone());
+        // Kept apart in memory: a connection has room for it all the time, and answers are seldom under way.
+        let (answer, changes) = (Box::pin(answer(request)), ends.changes.clone());
         async move {
             let mut answer = answer.await?;
             if has_body || changes.has_changed().unwrap_or(false) {
