@@ -109,6 +109,46 @@ fn name_servers_that_never_answer_use_nothing_up_and_are_asked_again() {
 }
 
 #[test]
+fn when_all_targets_are_down_it_says_so_and_sees_them_come_back() {
+    // An address of its own: nobody else takes the port meanwhile.
+    let address = TcpListener::bind("127.77.3.1:0").unwrap().local_addr().unwrap();
+    let modules = "[modules.quick]\nprobe = \"connect\"\n[modules.other]\nprobe = \"connect\"\n";
+    let target = |module| format!("[[targets]]\ntarget = \"{address}\"\nmodule = \"{module}\"\ninterval = \"1s\"\n");
+    let file = [modules, &target("quick"), &target("other")].concat();
+    let service = Service::start(&file);
+    let all_are = |value: f64| {
+        let of = |module: &str| service.metric("probe_success", &[&format!("module=\"{module}\"")]);
+        ["quick", "other"].iter().all(|module| of(module) == Some(value)).then_some(())
+    };
+    eventually("failures", || all_are(0.0));
+    assert_eq!(
+        service.metric("cosprobe_finding", &["module=\"quick\"", "code=\"TCP001\"", "root=\"true\""]),
+        Some(1.0)
+    );
+    assert_eq!(service.get("/-/healthy").status, 200);
+    let back = accepting_at(&address.to_string());
+    assert_eq!(back, address.port());
+    eventually("successes", || all_are(1.0));
+}
+
+#[test]
+fn many_probes_leave_the_memory_where_it_is() {
+    let port = accepting();
+    let target = format!("[[targets]]\ntarget = \"127.0.0.1:{port}\"\nmodule = \"quick\"\ninterval = \"1h\"\n");
+    let service = Service::start(&format!("[modules.quick]\nprobe = \"connect\"\n{target}"));
+    let probe_often = || {
+        for _ in 0..1_500 {
+            assert_eq!(service.get(&format!("/probe?target=127.0.0.1:{port}&module=quick")).status, 200);
+        }
+        status(&service, "RssAnon")
+    };
+    // The first ones fill what is kept of the last probes.
+    let (before, after) = (probe_often(), probe_often().max(probe_often()));
+    // A kilobyte that each left behind would be three thousand.
+    assert!(after < before + 1_000, "{before} kB, and then {after} kB");
+}
+
+#[test]
 fn descriptors_that_run_out_are_told_as_that_and_it_recovers() {
     let listener = silent();
     let target = listener.local_addr().unwrap();
