@@ -65,10 +65,11 @@ pub fn steps(stage: Stage, config: &Config, evidence: &Evidence) -> Vec<Step> {
     }
 }
 
-/// What follows at once from one result, while others of its stage are still waited for.
+/// What follows at once from one result, while others of its stage are still waited for. What is only compared with has time.
 pub fn follow_up(config: &Config, observation: &Observation) -> Option<Step> {
+    let is_compared = observation.detail.dns().is_some_and(|dns| dns.comparison);
     match observation.stage {
-        Stage::Resolve => resolve::over_tcp(config, observation),
+        Stage::Resolve if !is_compared => resolve::over_tcp(config, observation),
         _ => None,
     }
 }

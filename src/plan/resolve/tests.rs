@@ -151,6 +151,25 @@ fn a_denied_name_is_suspicious_and_a_silent_server_is_not() {
 }
 
 #[test]
+fn an_own_answer_that_is_truncated_is_asked_for_over_tcp_at_once() {
+    let follows = |detail: &Value| {
+        let case = answered(compared(), "192.0.2.53:53", detail, &[]);
+        crate::plan::follow_up(&case.config, &case.evidence.observations[0])
+    };
+    let step = follows(&json!({"truncated": true, "transport": "udp"})).unwrap();
+    let Action::Query(question) = &step.action else { panic!("{step:?}") };
+    assert_eq!((step.parent, step.stage), (Some(1), Stage::Resolve));
+    assert_eq!((question.server.transport, question.comparison), (DnsTransport::Tcp, false));
+    for detail in [
+        json!({"truncated": false, "transport": "udp"}),
+        json!({"truncated": true, "transport": "tcp"}),
+        json!({"truncated": true, "transport": "udp", "comparison": true}),
+    ] {
+        assert_eq!(follows(&detail), None, "{detail}");
+    }
+}
+
+#[test]
 fn a_truncated_comparison_is_asked_for_over_tcp_where_all_answers_are_wanted() {
     let mut case = answered(compared(), "192.0.2.53:53", &json!({}), &["203.0.113.10"]);
     case = answered(case, "119.29.29.29:53", &json!({"comparison": true, "truncated": true}), &[]);
