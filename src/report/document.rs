@@ -175,3 +175,24 @@ impl Report {
 fn is_told(evidence: &Evidence) -> bool {
     evidence.of_stage(Stage::Host).any(|o| o.detail.metadata().is_some() && o.outcome.is_success())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_on_the_only_endpoint_is_that_on_the_run() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/evidence");
+        let mut compared = 0;
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(report) = Report::read(&std::fs::read_to_string(&path).unwrap()) else { continue };
+            if report.targets.len() == 1 {
+                let on_the_run = verdict(&report.observed(), &report.findings);
+                assert_eq!(report.verdict, on_the_run, "{}", path.display());
+                compared += 1;
+            }
+        }
+        assert!(compared > 100, "{compared}");
+    }
+}
