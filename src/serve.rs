@@ -2,8 +2,8 @@
 //! are checks of COS, prepared by `cli::module`; targets of the file are probed by themselves as well.
 //!
 //! `listener.rs` holds the connections, `handlers.rs` answers requests, `probing.rs` takes probes, `schedule.rs` takes them by
-//! itself, `rendering.rs` renders what is long, `guard.rs` says which targets may be asked for, `setup.rs` holds the configuration and replaces it, and `web.rs` says over
-//! what and to whom it is served.
+//! itself, `objectives.rs` counts what is promised of them, `rendering.rs` renders what is long, `guard.rs` says which targets may be
+//! asked for, `setup.rs` holds the configuration and replaces it, and `web.rs` says over what and to whom it is served.
 
 mod guard;
 mod handlers;
